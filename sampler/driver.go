@@ -1,0 +1,246 @@
+package sampler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gomlx/gomlx/pkg/core/dtypes"
+	"github.com/gomlx/gomlx/pkg/core/graph"
+	"github.com/gomlx/gomlx/pkg/core/shapes"
+	"github.com/gomlx/gomlx/pkg/core/tensors"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior"
+)
+
+// ErrProblem is wrapped by the errors of measurements that do not fit the operator or the
+// denoiser.
+var ErrProblem = errors.New("ill-posed problem")
+
+// Sampler is one restoration method: its equations, as stages, and the loop over them.
+type Sampler interface {
+	// Name identifies the method.
+	Name() string
+	// Validate returns an error for settings out of range.
+	Validate() error
+	// Sigmas are the noise levels, one more than outer steps; the last may be 0.
+	Sigmas() []float64
+	// State lists the state tensors beside x and x0hat. They start at zero.
+	State() []string
+	// Stages are the programs. Only those that Step runs are compiled.
+	Stages() []Stage
+	// StepCost is what one outer step costs.
+	StepCost() Cost
+	// Step runs one outer step. On return x is the state at the next noise level.
+	Step(r *Run) error
+}
+
+// Driver runs samplers for one denoiser and one operator, and keeps the stages that it has
+// compiled. It is for use by one goroutine at a time.
+type Driver struct {
+	engine   *engine.Engine
+	denoiser prior.Denoiser
+	operator operator.Operator
+	programs map[programKey]*compiled
+}
+
+type programKey struct {
+	sampler, stage string
+	batch          int
+}
+
+type compiled struct {
+	*engine.Program
+	written, reported []string
+}
+
+// NewDriver returns a driver. Programs are compiled when they are first needed, and released by
+// Close; the engine, the denoiser and the operator stay the caller's.
+func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator) (*Driver, error) {
+	if d.Channels() != 3 {
+		return nil, fmt.Errorf("sampler: %w: prior %s has %d channels, the operators take 3", ErrProblem, d.Name(), d.Channels())
+	}
+	return &Driver{engine: e, denoiser: d, operator: op, programs: map[programKey]*compiled{}}, nil
+}
+
+// Close releases the compiled programs.
+func (d *Driver) Close() {
+	for _, p := range d.programs {
+		p.Close()
+	}
+	clear(d.programs)
+}
+
+// StateSize is the height and width of the state: those of the image, rounded up to the
+// denoiser's multiple.
+func (d *Driver) StateSize() (height, width int) {
+	h, w := d.operator.ImageSize()
+	m := d.denoiser.SizeMultiple()
+	return (h + m - 1) / m * m, (w + m - 1) / m * m
+}
+
+// stateShape is the shape of the state tensors for a batch of n images.
+func (d *Driver) stateShape(n int) shapes.Shape {
+	h, w := d.StateSize()
+	return shapes.Make(dtypes.Float32, n, h, w, d.denoiser.Channels())
+}
+
+// program returns a stage compiled for a batch of n images. Inputs are the weights, the
+// operator's data, y, the state and the scalars, in this order; outputs the new state and, if
+// the stage reports, one tensor [reports,N].
+func (d *Driver) program(name string, s Stage, n int) (*compiled, error) {
+	key := programKey{name, s.Name, n}
+	if p, ok := d.programs[key]; ok {
+		return p, nil
+	}
+	var in []shapes.Shape
+	for _, t := range slices.Concat(d.denoiser.Weights(), d.operator.Data()) {
+		in = append(in, t.Shape())
+	}
+	h, w, c := d.operator.MeasurementSize()
+	in = append(in, shapes.Make(dtypes.Float32, n, h, w, c))
+	for range s.State {
+		in = append(in, d.stateShape(n))
+	}
+	for range s.Scalars {
+		in = append(in, shapes.Make(dtypes.Float32))
+	}
+
+	out := &compiled{}
+	p, err := d.engine.Compile(name+" "+s.Name, in, func(in []*graph.Node) []*graph.Node {
+		take := func(n int) []*graph.Node {
+			head := in[:n]
+			in = in[n:]
+			return head
+		}
+		b := &Builder{denoiser: d.denoiser, operator: d.operator, state: map[string]*Node{}, scalars: map[string]*Node{}}
+		b.weights = take(len(d.denoiser.Weights()))
+		b.data = take(len(d.operator.Data()))
+		b.y = take(1)[0]
+		for i, v := range take(len(s.State)) {
+			b.state[s.State[i]] = v
+		}
+		for i, v := range take(len(s.Scalars)) {
+			b.scalars[s.Scalars[i]] = v
+		}
+		s.Build(b)
+		out.written, out.reported = b.written, b.reported
+		if i := slices.Index(b.written, StateX); i >= 0 {
+			size := float64(b.writes[i].Shape().Size() / n)
+			b.reports = append(b.reports, graph.MulScalar(norm(b.writes[i]), 1/math.Sqrt(size)))
+			out.reported = append(out.reported, reportRMS)
+		}
+		if len(b.reports) == 0 {
+			return b.writes
+		}
+		return append(b.writes, graph.Stack(b.reports, 0))
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Program = p
+	d.programs[key] = out
+	return out, nil
+}
+
+// Job is one batch of measurements to restore.
+type Job struct {
+	// Y are the measurements, [N,h,w,c] of the operator's measurement size, float32.
+	Y *tensors.Tensor
+	// Seed and an image's index name its random streams. Images are those indices; nil means 0
+	// to N-1. An image restored alone under its index gives what it gives in a batch.
+	Seed   uint64
+	Images []uint32
+	// XStart is the starting state at the first noise level, [N,Hp,Wp,C] of StateSize, float32.
+	// Nil means sigma n with n drawn from the seed.
+	XStart *tensors.Tensor
+	// Progress, if not nil, is called after every evaluation of the denoiser.
+	Progress func(Progress)
+	// Observers are called after every outer step.
+	Observers []Observer
+}
+
+// validate checks a job against the driver's problem and returns its batch size.
+func (d *Driver) validate(j Job) (batch int, err error) {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("sampler: %w: %s", ErrProblem, fmt.Sprintf(format, args...))
+	}
+	if j.Y == nil {
+		return 0, bad("no measurement")
+	}
+	if j.Y.Rank() != 4 || j.Y.Shape().Dimensions[0] < 1 {
+		return 0, bad("the measurement has shape %s, want [N,h,w,c]", j.Y.Shape())
+	}
+	n := j.Y.Shape().Dimensions[0]
+	h, w, c := d.operator.MeasurementSize()
+	if want := shapes.Make(dtypes.Float32, n, h, w, c); !j.Y.Shape().Equal(want) {
+		return 0, bad("the measurement has shape %s, operator %s makes %s", j.Y.Shape(), d.operator.Name(), want)
+	}
+	if err := finite(j.Y); err != nil {
+		return 0, bad("the measurement holds %v", err)
+	}
+	if j.Images != nil && len(j.Images) != n {
+		return 0, bad("%d image indices for %d measurements", len(j.Images), n)
+	}
+	if j.XStart != nil {
+		if want := d.stateShape(n); !j.XStart.Shape().Equal(want) {
+			return 0, bad("the starting state has shape %s, want %s", j.XStart.Shape(), want)
+		}
+		if err := finite(j.XStart); err != nil {
+			return 0, bad("the starting state holds %v", err)
+		}
+	}
+	return n, nil
+}
+
+// finite returns an error that says what the tensor holds beside finite numbers.
+func finite(t *tensors.Tensor) (err error) {
+	readErr := t.ConstFlatData(func(flat any) {
+		for i, v := range flat.([]float32) {
+			if v-v != 0 {
+				err = fmt.Errorf("%g (element %d)", v, i)
+				return
+			}
+		}
+	})
+	if readErr != nil {
+		return readErr
+	}
+	return err
+}
+
+// Run restores a batch. The errors it returns wrap ErrSettings, ErrProblem or ErrDiverged where
+// they apply; when ctx ends, the run stops before its next program and returns ctx.Err().
+func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	n, err := d.validate(j)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRun(ctx, d, s, j, n)
+	if err != nil {
+		return nil, err
+	}
+	defer r.release()
+	for r.k = range r.steps() {
+		r.record = StepRecord{K: r.k, Steps: r.steps(), Sigma: r.Sigma(), SigmaNext: r.SigmaNext()}
+		if err := s.Step(r); err != nil {
+			return nil, err
+		}
+		r.record.Cost, r.record.Elapsed = r.cost, time.Since(r.start)
+		r.records = append(r.records, r.record)
+		for _, o := range j.Observers {
+			if err := o.ObserveStep(&Snapshot{StepRecord: r.record, run: r}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return r.result()
+}

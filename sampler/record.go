@@ -1,0 +1,106 @@
+package sampler
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/gomlx/gomlx/pkg/core/tensors"
+)
+
+// StepRecord is what the driver and the sampler note about one outer step. Slices have a value
+// for every image of the batch.
+type StepRecord struct {
+	K         int     `json:"k"` // outer step, from 0
+	Steps     int     `json:"steps"`
+	Sigma     float64 `json:"sigma"`
+	SigmaNext float64 `json:"sigma_next"`
+	StepSize  float64 `json:"step_size"` // of this outer step, after decay
+
+	Loss         []float64   `json:"loss"`            // ||A(x0hat) - y||^2
+	GradientNorm []float64   `json:"gradient_norm"`   // norm of its gradient with respect to x
+	Alpha        [][]float64 `json:"alpha,omitempty"` // momentum's share of beta, by warm-up step from the second on
+	Angles       Angles      `json:"angles"`
+
+	Cost    Cost          `json:"cost"`       // denoiser evaluations since the start of the run
+	Elapsed time.Duration `json:"elapsed_ns"` // time since the start of the run
+}
+
+// Angles are in degrees between the two terms of an outer step: the likelihood's push g_l, the
+// sum of its smoothed gradients, and the denoise direction g_d = x - x0hat. Both are subtracted
+// from x, so 0 degrees is agreement and 180 conflict. These are the paper's diagnostics.
+type Angles struct {
+	DenoiseLikelihood []float64 `json:"denoise_likelihood,omitempty"` // g_d with g_l
+	LikelihoodTurn    []float64 `json:"likelihood_turn,omitempty"`    // g_l with the step before's; nil at k = 0
+	DenoiseTurn       []float64 `json:"denoise_turn,omitempty"`       // g_d with the step before's; nil at k = 0
+}
+
+// degrees turns cosines into angles. Rounding may carry a cosine just past 1.
+func degrees(cosines []float64) []float64 {
+	a := make([]float64, len(cosines))
+	for i, c := range cosines {
+		a[i] = math.Acos(max(-1, min(1, c))) * 180 / math.Pi
+	}
+	return a
+}
+
+// Observer follows a run. An error from it ends the run and is returned by it.
+type Observer interface {
+	ObserveStep(s *Snapshot) error
+}
+
+// ObserverFunc is a function that serves as an Observer.
+type ObserverFunc func(s *Snapshot) error
+
+// ObserveStep calls f.
+func (f ObserverFunc) ObserveStep(s *Snapshot) error { return f(s) }
+
+// Snapshot is the end of an outer step. The images are copied from the device when asked for,
+// and can be asked for only until ObserveStep returns.
+type Snapshot struct {
+	StepRecord
+	run *Run
+}
+
+// X returns the state after the step, [N,H,W,C], without the padding.
+func (s *Snapshot) X() (*tensors.Tensor, error) { return s.run.image(StateX) }
+
+// X0hat returns the estimate that the step denoised towards, [N,H,W,C], without the padding.
+func (s *Snapshot) X0hat() (*tensors.Tensor, error) { return s.run.image(StateX0hat) }
+
+// Progress says how far a run is. Done and Total are in units of Cost.Work; their ratio is the
+// share of the work done.
+type Progress struct {
+	Step, Steps int // outer step in progress, from 0, and their number
+	Done, Total float64
+	Cost        Cost // denoiser evaluations so far
+}
+
+// Result is what a run returns.
+type Result struct {
+	X       *tensors.Tensor // the restored images, [N,H,W,C], not clipped
+	X0hat   *tensors.Tensor // the last estimate of the clean images, [N,H,W,C], not clipped
+	Records []StepRecord    // one per outer step
+	Cost    Cost
+	Elapsed time.Duration // the whole run, compilation included
+	Compile time.Duration // time spent compiling
+}
+
+// crop copies the top left h x w part of images of [N,Hp,Wp,C].
+func crop(t *tensors.Tensor, h, w int) (*tensors.Tensor, error) {
+	d := t.Shape().Dimensions
+	n, hp, wp, c := d[0], d[1], d[2], d[3]
+	out := make([]float32, n*h*w*c)
+	err := t.ConstFlatData(func(flat any) {
+		pix := flat.([]float32)
+		for i := range n {
+			for y := range h {
+				copy(out[(i*h+y)*w*c:][:w*c], pix[(i*hp+y)*wp*c:])
+			}
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sampler: reading images: %w", err)
+	}
+	return tensors.FromFlatDataAndDimensions(out, n, h, w, c), nil
+}

@@ -1,0 +1,273 @@
+package sampler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/gomlx/gomlx/pkg/core/tensors"
+
+	"github.com/seed-0f004ec9/spgd/internal/rng"
+)
+
+// ErrDiverged is wrapped by the errors of runs whose state is no longer finite or has outgrown
+// its noise level.
+var ErrDiverged = errors.New("diverged")
+
+// reportRMS is the root mean square of every image of x, which the driver adds to the reports of
+// the stages that write x.
+const reportRMS = "x rms"
+
+// maxRMS bounds the root mean square of x, in units of sqrt(1+sigma^2), about what noise of the
+// current level over an image in [-1,1] has. Runs that converge stay below 10 even with poor
+// settings; a step size that is too large multiplies the state from step to step.
+const maxRMS = 100
+
+// Run is a restoration in progress: the state and the place in the schedule.
+type Run struct {
+	ctx     context.Context
+	driver  *Driver
+	sampler Sampler
+	job     Job
+	batch   int
+	sigmas  []float64
+	stages  map[string]Stage
+	state   map[string]*tensors.Tensor
+
+	k       int
+	record  StepRecord
+	records []StepRecord
+	cost    Cost
+	total   Cost
+	start   time.Time
+	compile time.Duration
+}
+
+func newRun(ctx context.Context, d *Driver, s Sampler, j Job, batch int) (*Run, error) {
+	r := &Run{
+		ctx: ctx, driver: d, sampler: s, job: j, batch: batch,
+		sigmas: s.Sigmas(), stages: map[string]Stage{}, state: map[string]*tensors.Tensor{}, start: time.Now(),
+	}
+	for _, st := range s.Stages() {
+		r.stages[st.Name] = st
+	}
+	c := s.StepCost()
+	r.total = Cost{c.Forwards * r.steps(), c.VJPs * r.steps()}
+	for _, name := range append(s.State(), StateX0hat) {
+		r.state[name] = tensors.FromShape(d.stateShape(batch))
+	}
+	x, err := r.startState()
+	r.state[StateX] = x
+	return r, err
+}
+
+// startState returns a copy of the state the caller gave, or noise of the first level.
+func (r *Run) startState() (*tensors.Tensor, error) {
+	if r.job.XStart != nil {
+		x, err := r.job.XStart.LocalClone()
+		if err != nil {
+			return nil, fmt.Errorf("sampler: copying the starting state: %w", err)
+		}
+		return x, nil
+	}
+	d := r.driver.stateShape(r.batch).Dimensions
+	size := d[1] * d[2] * d[3]
+	noise := make([]float32, r.batch*size)
+	for i := range r.batch {
+		image := uint32(i)
+		if r.job.Images != nil {
+			image = r.job.Images[i]
+		}
+		rng.New(r.job.Seed, image, 0, rng.XStart).FillNormal(noise[i*size:][:size])
+	}
+	for i := range noise {
+		noise[i] *= float32(r.sigmas[0])
+	}
+	return tensors.FromFlatDataAndDimensions(noise, d...), nil
+}
+
+func (r *Run) steps() int { return len(r.sigmas) - 1 }
+
+// K is the outer step in progress, from 0.
+func (r *Run) K() int { return r.k }
+
+// Sigma is the noise level of the state at the start of the step.
+func (r *Run) Sigma() float64 { return r.sigmas[r.k] }
+
+// SigmaNext is the noise level at its end.
+func (r *Run) SigmaNext() float64 { return r.sigmas[r.k+1] }
+
+// Record is the step's record, for the sampler to fill in. The driver fills in the schedule, the
+// cost and the time.
+func (r *Run) Record() *StepRecord { return &r.record }
+
+// Scalars are the numeric inputs of a stage, by name. Names that the stage does not declare are
+// ignored.
+type Scalars map[string]float64
+
+// Reports are a stage's numbers, by name, with one value for every image.
+type Reports map[string][]float64
+
+// Exec runs a stage once: it replaces the state tensors that the stage writes and returns what it
+// reports. It returns the context's error if the context has ended, and an error that wraps
+// ErrDiverged if a report is not finite or x has grown out of all proportion.
+func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
+	if err := r.ctx.Err(); err != nil {
+		return nil, err
+	}
+	st, ok := r.stages[stage]
+	if !ok {
+		return nil, fmt.Errorf("sampler: %s has no stage %q", r.sampler.Name(), stage)
+	}
+	begin := time.Now()
+	p, err := r.driver.program(r.sampler.Name(), st, r.batch)
+	r.compile += time.Since(begin)
+	if err != nil {
+		return nil, err
+	}
+	in, err := r.inputs(st, scalars)
+	if err != nil {
+		return nil, err
+	}
+	out, err := p.Run(in...)
+	for _, t := range in[len(in)-len(st.Scalars):] {
+		free(t)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range p.written {
+		r.set(name, out[i])
+	}
+	reports := Reports{}
+	if len(p.reported) > 0 {
+		if reports, err = r.read(out[len(p.written)], p.reported); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.check(p.reported, reports); err != nil {
+		return nil, err
+	}
+	r.cost = r.cost.plus(st.Cost)
+	if r.job.Progress != nil && st.Cost.NFE() > 0 {
+		r.job.Progress(Progress{Step: r.k, Steps: r.steps(), Done: r.cost.Work(), Total: r.total.Work(), Cost: r.cost})
+	}
+	return reports, nil
+}
+
+// inputs gathers the inputs of a stage in the order of Driver.program.
+func (r *Run) inputs(st Stage, scalars Scalars) ([]*tensors.Tensor, error) {
+	var in []*tensors.Tensor
+	in = append(in, r.driver.denoiser.Weights()...)
+	in = append(in, r.driver.operator.Data()...)
+	in = append(in, r.job.Y)
+	for _, name := range st.State {
+		t, ok := r.state[name]
+		if !ok {
+			return nil, fmt.Errorf("sampler: %s reads state %q, which %s does not have", st.Name, name, r.sampler.Name())
+		}
+		in = append(in, t)
+	}
+	for _, name := range st.Scalars {
+		v, ok := scalars[name]
+		if !ok {
+			return nil, fmt.Errorf("sampler: %s runs without its scalar %q", st.Name, name)
+		}
+		in = append(in, tensors.FromScalar(float32(v)))
+	}
+	return in, nil
+}
+
+// Keep gives the state tensor dst the value that src has now. Nothing is copied.
+func (r *Run) Keep(dst, src string) { r.set(dst, r.state[src]) }
+
+// set replaces a state tensor, and frees the one before unless another name holds it too.
+func (r *Run) set(name string, t *tensors.Tensor) {
+	old := r.state[name]
+	r.state[name] = t
+	for _, other := range r.state {
+		if other == old {
+			return
+		}
+	}
+	free(old)
+}
+
+// free releases a tensor's memory now rather than when the garbage collector sees it. It cannot
+// fail in a way that matters: the tensor is not used again.
+func free(t *tensors.Tensor) {
+	if t != nil {
+		_ = t.FinalizeAll()
+	}
+}
+
+// read fetches the reports of a stage, a tensor of [reports,N].
+func (r *Run) read(t *tensors.Tensor, names []string) (Reports, error) {
+	defer free(t)
+	reports := Reports{}
+	err := t.ConstFlatData(func(flat any) {
+		values := flat.([]float32)
+		for i, name := range names {
+			per := make([]float64, r.batch)
+			for k := range per {
+				per[k] = float64(values[i*r.batch+k])
+			}
+			reports[name] = per
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sampler: reading the reports of a stage: %w", err)
+	}
+	return reports, nil
+}
+
+// check looks for divergence in the reports of a stage.
+func (r *Run) check(names []string, reports Reports) error {
+	for _, name := range names {
+		for i, v := range reports[name] {
+			var what string
+			switch {
+			case math.IsNaN(v) || math.IsInf(v, 0):
+				what = fmt.Sprintf("%s is %g", name, v)
+			case name == reportRMS && v > maxRMS*math.Sqrt(1+r.Sigma()*r.Sigma()):
+				what = fmt.Sprintf("%s has grown to %.3g", name, v)
+			default:
+				continue
+			}
+			return fmt.Errorf("sampler: %w at step %d of %d (sigma %.4g, step size %.4g): %s in image %d; use a smaller step size (--step-size)",
+				ErrDiverged, r.k+1, r.steps(), r.Sigma(), r.record.StepSize, what, i)
+		}
+	}
+	return nil
+}
+
+// image copies a state tensor to the host, without the padding.
+func (r *Run) image(name string) (*tensors.Tensor, error) {
+	h, w := r.driver.operator.ImageSize()
+	return crop(r.state[name], h, w)
+}
+
+// result collects what the run returns.
+func (r *Run) result() (*Result, error) {
+	x, err := r.image(StateX)
+	if err != nil {
+		return nil, err
+	}
+	x0hat, err := r.image(StateX0hat)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{
+		X: x, X0hat: x0hat, Records: r.records,
+		Cost: r.cost, Elapsed: time.Since(r.start), Compile: r.compile,
+	}, nil
+}
+
+// release frees the state.
+func (r *Run) release() {
+	for name := range r.state {
+		r.set(name, nil)
+	}
+}

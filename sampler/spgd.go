@@ -1,0 +1,156 @@
+package sampler
+
+import "github.com/gomlx/gomlx/pkg/core/graph"
+
+// SPGD is stabilised progressive gradient diffusion (arXiv 2507.06656), in the
+// variance-exploding state. Outer step k, at noise level sigma, starts from x^(0) = x_k with
+// N likelihood steps,
+//
+//	g_j     = grad_x ||A(D(x^(j); sigma)) - y||^2
+//	alpha_j = (cos(g_j, g~_(j-1)) + 1) / 2
+//	g~_j    = alpha_j beta g~_(j-1) + (1 - alpha_j beta) g_j,    g~_0 = g_0
+//	x^(j+1) = x^(j) - step_k g~_j
+//
+// and goes to the next level by an Euler step of the probability-flow ODE,
+//
+//	x_(k+1) = x^(N) - (1 - sigma_next/sigma) (x^ - D(x^; sigma)),
+//
+// with x^ = x^(N), or x^(N-1) where the denoise step is stale. The loss of a StepRecord is that
+// of the last likelihood step, at x^(N-1). Images that are padded to the network's multiple have
+// their gradients compared over the whole padded state.
+type SPGD struct{ Settings }
+
+var _ Sampler = SPGD{}
+
+// Names of the state tensors beside x and x0hat.
+const (
+	momentum  = "momentum"  // g~
+	push      = "push"      // g_l, the sum of g~_j over the likelihood steps
+	direction = "direction" // g_d = x - D(x; sigma)
+	lastPush  = "last push"
+	lastDir   = "last direction"
+)
+
+// Name is "spgd".
+func (SPGD) Name() string { return "spgd" }
+
+// Sigmas is the poly-7 schedule.
+func (s SPGD) Sigmas() []float64 { return Poly7(s.Steps, s.SigmaMax, s.SigmaMin) }
+
+// State lists the state tensors.
+func (SPGD) State() []string { return []string{momentum, push, direction, lastPush, lastDir} }
+
+// StepCost is N evaluations with a VJP, and one without for a fresh denoise step.
+func (s SPGD) StepCost() Cost {
+	if s.Denoise == DenoiseFresh {
+		return Cost{Forwards: 1, VJPs: s.Warmup}
+	}
+	return Cost{VJPs: s.Warmup}
+}
+
+// Stages lists the programs.
+func (SPGD) Stages() []Stage { return []Stage{warmup, fresh, stale} }
+
+// warmup is one likelihood step. With beta = 0, g~ is the gradient itself.
+var warmup = Stage{
+	Name:    "warm-up",
+	State:   []string{StateX, momentum, push},
+	Scalars: []string{"sigma", "step", "beta", "pixel", "keep"},
+	Cost:    Cost{VJPs: 1},
+	Build: func(b *Builder) {
+		x, last := b.State(StateX), b.State(momentum)
+		x0hat := b.Denoise(x, b.Scalar("sigma"))
+		loss := b.SquaredResidual(x0hat)
+		g := graph.Gradient(graph.ReduceAllSum(loss), x)[0]
+
+		pixel := b.Scalar("pixel") // 1 for the per-pixel cosine, 0 for the whole-vector one
+		cos := graph.Add(graph.Mul(pixel, pixelCosine(g, last)),
+			graph.Mul(graph.OneMinus(pixel), cosine(g, last)))
+		alpha := graph.MulScalar(graph.AddScalar(cos, 1), 0.5)
+		weight := perImage(graph.Mul(alpha, b.Scalar("beta")))
+		smooth := graph.Add(graph.Mul(weight, last), graph.Mul(graph.OneMinus(weight), g))
+
+		b.SetState(StateX, graph.Sub(x, graph.Mul(b.Scalar("step"), smooth)))
+		b.SetState(StateX0hat, x0hat)
+		b.SetState(momentum, smooth)
+		b.SetState(push, graph.Add(graph.Mul(b.Scalar("keep"), b.State(push)), smooth))
+		b.SetState(direction, graph.Sub(x, x0hat))
+		b.Report("loss", loss)
+		b.Report("alpha", alpha)
+		b.Report("gradient", norm(g))
+	},
+}
+
+// fresh is the denoise step from x^(N).
+var fresh = Stage{
+	Name:    "denoise fresh",
+	State:   []string{StateX, push, lastPush, lastDir},
+	Scalars: []string{"sigma", "advance"},
+	Cost:    Cost{Forwards: 1},
+	Build: func(b *Builder) {
+		x0hat := b.Denoise(b.State(StateX), b.Scalar("sigma"))
+		b.SetState(StateX0hat, x0hat)
+		euler(b, graph.Sub(b.State(StateX), x0hat))
+	},
+}
+
+// stale is the denoise step along the direction of x^(N-1), which the warm-up left behind.
+var stale = Stage{
+	Name:    "denoise stale",
+	State:   []string{StateX, direction, push, lastPush, lastDir},
+	Scalars: []string{"advance"},
+	Build:   func(b *Builder) { euler(b, b.State(direction)) },
+}
+
+// euler moves x along d = x - x0hat, and compares d with the likelihood's push and both with
+// the step before: the three angles by which the paper explains the method.
+func euler(b *Builder, d *Node) {
+	b.SetState(StateX, graph.Sub(b.State(StateX), graph.Mul(b.Scalar("advance"), d)))
+	b.SetState(direction, d)
+	b.Report("denoise-likelihood", cosine(d, b.State(push)))
+	b.Report("likelihood-turn", cosine(b.State(push), b.State(lastPush)))
+	b.Report("denoise-turn", cosine(d, b.State(lastDir)))
+}
+
+// Step runs outer step k.
+func (s SPGD) Step(r *Run) error {
+	sigma, rec := r.Sigma(), r.Record()
+	rec.StepSize = s.StepSize * (1 - (1-s.MinStepRatio)*float64(r.K())/float64(s.Steps))
+	in := Scalars{"sigma": sigma, "step": rec.StepSize, "beta": 0, "pixel": 0, "keep": 0}
+	if s.ADM == ADMPixel {
+		in["pixel"] = 1
+	}
+	for j := range s.Warmup {
+		if j == 1 {
+			in["keep"] = 1
+			if s.ADM != ADMOff {
+				in["beta"] = s.Beta
+			}
+		}
+		out, err := r.Exec(warmup.Name, in)
+		if err != nil {
+			return err
+		}
+		rec.Loss, rec.GradientNorm = out["loss"], out["gradient"]
+		if j > 0 && s.ADM != ADMOff {
+			rec.Alpha = append(rec.Alpha, out["alpha"])
+		}
+	}
+
+	denoise := stale.Name
+	if s.Denoise == DenoiseFresh {
+		denoise = fresh.Name
+	}
+	out, err := r.Exec(denoise, Scalars{"sigma": sigma, "advance": 1 - r.SigmaNext()/sigma})
+	if err != nil {
+		return err
+	}
+	rec.Angles.DenoiseLikelihood = degrees(out["denoise-likelihood"])
+	if r.K() > 0 {
+		rec.Angles.LikelihoodTurn = degrees(out["likelihood-turn"])
+		rec.Angles.DenoiseTurn = degrees(out["denoise-turn"])
+	}
+	r.Keep(lastPush, push)
+	r.Keep(lastDir, direction)
+	return nil
+}

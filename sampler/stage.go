@@ -1,0 +1,136 @@
+package sampler
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/pkg/core/graph"
+
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior"
+)
+
+// Node is a value in the graph of a stage.
+type Node = graph.Node
+
+// The names of the state tensors that every sampler has.
+const (
+	StateX     = "x"     // the iterate, x0 plus noise of the current level
+	StateX0hat = "x0hat" // the latest estimate of the clean image
+)
+
+// Cost counts evaluations of the denoiser.
+type Cost struct {
+	Forwards int `json:"forwards"` // evaluations alone
+	VJPs     int `json:"vjps"`     // evaluations with a vector-Jacobian product
+}
+
+// Work weighs the evaluations by what they take: 1 for a forward, 3 for a forward with its VJP.
+func (c Cost) Work() float64 { return float64(c.Forwards + 3*c.VJPs) }
+
+// NFE is the number of network function evaluations, with or without a VJP.
+func (c Cost) NFE() int { return c.Forwards + c.VJPs }
+
+func (c Cost) plus(o Cost) Cost { return Cost{c.Forwards + o.Forwards, c.VJPs + o.VJPs} }
+
+// Stage is one program of a sampler. It is compiled once for a driver and batch size, so what
+// changes from run to run of a stage has to be a scalar input.
+type Stage struct {
+	// Name says which stage this is, unique within its sampler. The driver keeps compiled stages
+	// under the sampler's and the stage's name: equal names have to mean equal graphs.
+	Name string
+	// State are the state tensors that the stage reads.
+	State []string
+	// Scalars are its numeric inputs, float32 scalars in the graph.
+	Scalars []string
+	// Cost is what one run of it costs.
+	Cost Cost
+	// Build builds the graph. Errors are raised as panics, as GoMLX does.
+	Build func(b *Builder)
+}
+
+// Builder is what a stage's Build function sees: its inputs, the problem's denoiser and
+// operator as graph functions, and the places to put its results.
+type Builder struct {
+	denoiser prior.Denoiser
+	operator operator.Operator
+
+	state, scalars map[string]*Node
+	weights, data  []*Node
+	y              *Node
+
+	written  []string
+	writes   []*Node
+	reported []string
+	reports  []*Node
+}
+
+// State returns a state tensor, [N,Hp,Wp,C].
+func (b *Builder) State(name string) *Node { return input(b.state, "state", name) }
+
+// Scalar returns a numeric input, a float32 scalar.
+func (b *Builder) Scalar(name string) *Node { return input(b.scalars, "scalar", name) }
+
+func input(from map[string]*Node, kind, name string) *Node {
+	n, ok := from[name]
+	if !ok {
+		panic(fmt.Errorf("sampler: stage reads %s %q without declaring it", kind, name))
+	}
+	return n
+}
+
+// Denoise returns x0hat = D(x; sigma) for x of [N,Hp,Wp,C] and a scalar sigma.
+func (b *Builder) Denoise(x, sigma *Node) *Node {
+	n := x.Shape().Dimensions[0]
+	return b.denoiser.Denoise(b.weights, x, graph.BroadcastToDims(sigma, n))
+}
+
+// SquaredResidual returns ||A(x0hat) - y||^2 of every image, [N], for x0hat of [N,Hp,Wp,C]. A
+// acts on the image, without the padding.
+func (b *Builder) SquaredResidual(x0hat *Node) *Node {
+	h, w := b.operator.ImageSize()
+	if d := x0hat.Shape().Dimensions; d[1] != h || d[2] != w {
+		x0hat = graph.Slice(x0hat, graph.AxisRange(), graph.AxisRange(0, h), graph.AxisRange(0, w))
+	}
+	r := graph.Sub(b.operator.Apply(b.data, x0hat), b.y)
+	return dot(r, r)
+}
+
+// SetState gives a state tensor its new value, [N,Hp,Wp,C].
+func (b *Builder) SetState(name string, value *Node) {
+	b.written = append(b.written, name)
+	b.writes = append(b.writes, value)
+}
+
+// Report returns a number per image, [N], to the sampler's Step. The driver holds a report that
+// is not finite for divergence.
+func (b *Builder) Report(name string, value *Node) {
+	b.reported = append(b.reported, name)
+	b.reports = append(b.reports, value)
+}
+
+// dot returns the inner product of two tensors for every image, [N].
+func dot(a, b *Node) *Node { return graph.ReduceSum(graph.Mul(a, b), 1, 2, 3) }
+
+// norm returns the Euclidean norm of every image, [N].
+func norm(a *Node) *Node { return graph.Sqrt(dot(a, a)) }
+
+// tinyNorm keeps cosines of vanishing vectors finite: the cosine with a zero vector is 0.
+const tinyNorm = 1e-8
+
+// cosine returns the cosine of the angle between two tensors for every image, [N].
+func cosine(a, b *Node) *Node {
+	den := graph.Mul(graph.MaxScalar(norm(a), tinyNorm), graph.MaxScalar(norm(b), tinyNorm))
+	return graph.Div(dot(a, b), den)
+}
+
+// pixelCosine returns, for every image, the mean over its pixels of the cosine of the angle
+// between the channel vectors of a and b, [N].
+func pixelCosine(a, b *Node) *Node {
+	channels := func(a, b *Node) *Node { return graph.ReduceSum(graph.Mul(a, b), 3) }
+	length := func(a *Node) *Node { return graph.MaxScalar(graph.Sqrt(channels(a, a)), tinyNorm) }
+	c := graph.Div(channels(a, b), graph.Mul(length(a), length(b)))
+	return graph.ReduceMean(c, 1, 2)
+}
+
+// perImage gives a number per image, [N], the shape [N,1,1,1], which broadcasts against images.
+func perImage(v *Node) *Node { return graph.Reshape(v, v.Shape().Dimensions[0], 1, 1, 1) }
