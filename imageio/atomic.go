@@ -1,0 +1,141 @@
+package imageio
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// WriteFileAtomic writes a file through a temporary one beside it, so that path holds either what
+// it held before or everything that write wrote, whatever fails or stops in between. The data is
+// flushed to the disk before the rename. An existing file keeps its permissions and a symbolic
+// link stays one (its target is replaced); a new file gets 0644 less the umask. If write or
+// anything else fails nothing is left behind.
+func WriteFileAtomic(path string, write func(io.Writer) error) (err error) {
+	target, mode, err := resolveOutput(path)
+	if err != nil {
+		return err
+	}
+	f, err := createBeside(target)
+	if err != nil {
+		return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	buf := bufio.NewWriterSize(f, 1<<16)
+	if err := write(buf); err != nil {
+		return err // the caller's own error: it knows what failed
+	}
+	if err := buf.Flush(); err != nil {
+		return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+	}
+	if mode != 0 {
+		if err := f.Chmod(mode); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+		}
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+	}
+	if err := os.Rename(f.Name(), target); err != nil {
+		return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+	}
+	// The rename itself reaches the disk with its directory. Where a directory cannot be
+	// synchronised (Windows) the file is complete all the same.
+	if dir, err := os.Open(filepath.Dir(target)); err == nil {
+		dir.Sync()
+		dir.Close()
+	}
+	return nil
+}
+
+// CheckWritable says whether WriteFileAtomic could write path now: its directory exists and a
+// file can be made there, and path is not a directory, a device or a pipe. Nothing is changed. It
+// is meant to be called before long work starts.
+func CheckWritable(path string) error {
+	target, _, err := resolveOutput(path)
+	if err != nil {
+		return err
+	}
+	// Only trying tells: permissions, read-only mounts and quotas do not show in the mode bits.
+	f, err := createBeside(target)
+	if err != nil {
+		return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+	}
+	f.Close()
+	os.Remove(f.Name())
+	return nil
+}
+
+// resolveOutput follows a symbolic link and returns the mode of an existing file, 0 for a new one.
+func resolveOutput(path string) (target string, mode fs.FileMode, err error) {
+	if path == "" {
+		return "", 0, errors.New("imageio: no output file is named")
+	}
+	dir, err := os.Stat(filepath.Dir(path))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", 0, fmt.Errorf("imageio: cannot write %s: the directory %s does not exist: %w", path, filepath.Dir(path), fs.ErrNotExist)
+	case err != nil:
+		return "", 0, fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+	case !dir.IsDir():
+		return "", 0, fmt.Errorf("imageio: cannot write %s: %s is not a directory", path, filepath.Dir(path))
+	}
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, 0, nil
+	case err != nil:
+		return "", 0, fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+	case st.IsDir():
+		return "", 0, fmt.Errorf("imageio: cannot write %s: it is a directory", path)
+	case !st.Mode().IsRegular():
+		return "", 0, fmt.Errorf("imageio: cannot write %s: it is not a regular file", path)
+	}
+	if target, err = filepath.EvalSymlinks(path); err != nil {
+		return "", 0, fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+	}
+	return target, st.Mode().Perm(), nil
+}
+
+// createBeside makes a new, empty, hidden file in the directory of path. os.CreateTemp would give
+// it 0600, which the rename would carry over.
+func createBeside(path string) (*os.File, error) {
+	dir, base := filepath.Split(path)
+	if len(base) > 100 {
+		base = base[:100] // the name with its suffix must stay within the file system's limit
+	}
+	for i := 0; ; i++ {
+		name := filepath.Join(dir, "."+base+"."+strconv.Itoa(os.Getpid())+"-"+strconv.Itoa(i)+".tmp")
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrExist) && i < 1000 {
+			continue
+		}
+		return f, err
+	}
+}
+
+// pathCause drops the path that package os puts before the cause: it is the temporary file's.
+func pathCause(err error) error {
+	var pe *fs.PathError
+	var le *os.LinkError
+	switch {
+	case errors.As(err, &pe):
+		return pe.Err
+	case errors.As(err, &le):
+		return le.Err
+	}
+	return err
+}

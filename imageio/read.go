@@ -1,0 +1,161 @@
+package imageio
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"os"
+
+	"golang.org/x/image/webp"
+)
+
+// Sentinel errors of this package; what is returned wraps them with the file's name.
+var (
+	// ErrFormat: the file is empty or is in none of the formats that can be read or written.
+	ErrFormat = errors.New("imageio: unsupported format")
+	// ErrTooLarge: the picture has more than MaxPixels pixels, or the file more than MaxBytes.
+	ErrTooLarge = errors.New("imageio: image too large")
+	// ErrNotFinite: a pixel is NaN or infinite.
+	ErrNotFinite = errors.New("imageio: pixel is not finite")
+)
+
+// Limits on what Read and Decode accept; they are checked before anything of that size is
+// allocated.
+const (
+	MaxPixels = 1 << 27 // about 134 million, 1.6 GB as three float32 channels
+	MaxBytes  = 1 << 30 // of the file
+)
+
+// Format is a file format.
+type Format string
+
+// The formats that can be read. JPEG and PNG can be written too.
+const (
+	PNG  Format = "png"
+	JPEG Format = "jpeg"
+	WebP Format = "webp"
+)
+
+// Info is what a file says about its picture besides the colours.
+type Info struct {
+	Format      Format
+	BitDepth    int  // bits a sample in the file: 1, 2, 4, 8 or 16
+	Channels    int  // channels in the file, alpha among them: 1 to 4 (a palette counts as 3 or 4)
+	Gray        bool // no colour: the image has one channel
+	HasAlpha    bool // Alpha is not nil
+	Orientation int  // EXIF orientation 1 to 8 found in the file, 1 if it has none; already applied
+
+	// Alpha is the opacity: one channel, -1 transparent to 1 opaque, of the size of the image.
+	// The colours beside it are unassociated (not multiplied by it) and are kept as stored where
+	// a pixel is transparent.
+	Alpha *Image
+}
+
+// Read reads a PNG, JPEG or WebP file; the format is told from its content. See Decode.
+func Read(path string) (*Image, Info, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, Info{}, fmt.Errorf("imageio: %w", err)
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return nil, Info{}, fmt.Errorf("imageio: %s is a directory, not an image", path)
+	}
+	return decodeReader(f, path, MaxPixels)
+}
+
+// Decode reads a PNG, JPEG or WebP picture to the end of r. The image has one channel if the
+// file is grey and three otherwise, with values v/127.5-1 of 8-bit and v/32767.5-1 of 16-bit
+// samples; it is turned upright as its EXIF orientation asks (a damaged EXIF block is ignored).
+// A file that is truncated or damaged, has no pixels or more than MaxPixels, is an error.
+func Decode(r io.Reader) (*Image, Info, error) { return decodeReader(r, "input", MaxPixels) }
+
+func decodeReader(r io.Reader, name string, maxPixels int) (*Image, Info, error) {
+	data, err := readAll(r, name)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	return decode(data, name, maxPixels)
+}
+
+func readAll(r io.Reader, name string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("imageio: %s: %w", name, err)
+	}
+	if len(data) > MaxBytes {
+		return nil, fmt.Errorf("%w: %s has more than %d bytes", ErrTooLarge, name, MaxBytes)
+	}
+	return data, nil
+}
+
+func decode(data []byte, name string, maxPixels int) (*Image, Info, error) {
+	format, err := sniff(data)
+	if err != nil {
+		return nil, Info{}, fmt.Errorf("%w: %s %w", ErrFormat, name, err)
+	}
+	decodeConfig, decodePixels := codecs(format)
+	cfg, err := decodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return nil, Info{}, damaged(name, format, err)
+	}
+	switch {
+	case cfg.Width <= 0 || cfg.Height <= 0:
+		return nil, Info{}, fmt.Errorf("imageio: %s has no pixels: its size is %dx%d", name, cfg.Width, cfg.Height)
+	case int64(cfg.Width)*int64(cfg.Height) > int64(maxPixels):
+		return nil, Info{}, fmt.Errorf("%w: %s has %dx%d pixels, the limit is %d",
+			ErrTooLarge, name, cfg.Width, cfg.Height, maxPixels)
+	case tooShort(format, data, cfg.Width, cfg.Height):
+		return nil, Info{}, fmt.Errorf("imageio: %s is truncated: %d bytes cannot hold %dx%d pixels",
+			name, len(data), cfg.Width, cfg.Height)
+	}
+	pic, err := decodePixels(bytes.NewReader(data))
+	if err != nil {
+		return nil, Info{}, damaged(name, format, err)
+	}
+	img, info := convert(pic, format, data)
+	info.Orientation = orientation(format, data)
+	img = orient(img, info.Orientation)
+	if info.Alpha != nil {
+		info.Alpha = orient(info.Alpha, info.Orientation)
+	}
+	return img, info, nil
+}
+
+func codecs(f Format) (config func(io.Reader) (image.Config, error), pixels func(io.Reader) (image.Image, error)) {
+	switch f {
+	case PNG:
+		return png.DecodeConfig, png.Decode
+	case JPEG:
+		return jpeg.DecodeConfig, jpeg.Decode
+	default:
+		return webp.DecodeConfig, webp.Decode
+	}
+}
+
+func damaged(name string, f Format, err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return fmt.Errorf("imageio: %s is truncated: %w", name, io.ErrUnexpectedEOF)
+	}
+	return fmt.Errorf("imageio: %s is not a sound %s file: %w", name, f, err)
+}
+
+// tooShort says that no file of this length can hold the pixels its header promises, so that a
+// few bytes cannot ask for gigabytes: deflate never expands more than 1032 times, and a JPEG has
+// at least one bit for each block of 8x8 pixels of a component sampled up to 4x4 times coarser.
+func tooShort(f Format, data []byte, width, height int) bool {
+	w, h, n := int64(width), int64(height), int64(len(data))
+	switch f {
+	case PNG:
+		depth, colourType := pngHeader(data)
+		samples := map[int]int64{2: 3, 4: 2, 6: 4}[colourType]
+		return h*((w*max(samples, 1)*int64(depth)+7)/8) > 1032*n
+	case JPEG:
+		return (w/8)*(h/8)/16 > 8*n
+	}
+	return false
+}
