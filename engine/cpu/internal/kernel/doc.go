@@ -1,0 +1,20 @@
+// Package kernel holds the float32 compute kernels of the CPU engine: packed matrix products,
+// convolutions and loops over vectors.
+//
+// Every kernel exists in portable Go and, on amd64, in assembly for AVX2 with FMA and for
+// AVX-512. The best instruction set of the processor is chosen when the program starts; see ISA.
+//
+// # What the results depend on
+//
+// An element of a matrix product or convolution is one chain of multiply-adds over k in
+// ascending order (for a convolution k runs over kernel rows, kernel columns and input channels,
+// in this order), then the bias is added, then the residual. The chain is the same for every
+// blocking, so results do not depend, to the bit, on the number of threads, on the batch size,
+// or on which rows or columns are computed together. Both assembly versions fuse each
+// multiply-add and agree to the bit; the portable version rounds the product first.
+//
+// # Slices
+//
+// Functions panic, as the built-in index operation does, if a slice is too short for the sizes
+// given. The elements between the end of a row and its stride are never written.
+package kernel

@@ -1,0 +1,131 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
+)
+
+// Epilogue is what is done to the output of a product while it is in the cache.
+type Epilogue struct {
+	// Bias is added to every row: one value per column or output channel. Nil: none.
+	Bias []float32
+	// Add is a residual in the layout of dst, added last. It must not overlap dst. Nil: none.
+	Add []float32
+	// Post is called by convolutions when row y of image n is complete and may change it in
+	// place; row has width*channels elements. Calls run at the same time, with different
+	// workers. Nil: none. Matrix products ignore it.
+	Post func(worker, n, y int, row []float32)
+}
+
+const (
+	// kBlock is the number of k of a panel that are taken at a time, so that this part of the
+	// panel (kBlock*width floats) stays in the second-level cache.
+	kBlock = 1536
+	// gemmRows is the number of rows of a piece of a matrix product.
+	gemmRows = 8 * maxRows
+	// serialWork is the number of multiply-adds below which waking other threads costs more
+	// than it gains.
+	serialWork = 1 << 17
+)
+
+// Gemm computes dst[i*ldd+j] = sum over k of a[i*lda+k]*B[k][j] + bias[j] + add[i*ldd+j] for
+// i < m, with the threads of p when there is enough to do. dst must not overlap a.
+func Gemm(p *pool.Pool, dst []float32, ldd int, a []float32, lda int, m int, b *Packed, ep Epilogue) {
+	if p == nil || p.Workers() == 1 || m*b.k*b.n < serialWork {
+		GemmSerial(dst, ldd, a, lda, m, b, ep)
+		return
+	}
+	g := newGemm(dst, ldd, a, lda, m, b, ep)
+	// Rows are divided first, then columns, until there are a few pieces a worker.
+	rows := min(gemmRows, roundUp((m+2*p.Workers()-1)/(2*p.Workers()), maxRows))
+	rowPieces := (m + rows - 1) / rows
+	panels := b.panels()
+	groups := min(panels, max(1, (4*p.Workers()+rowPieces-1)/rowPieces))
+	p.Run(rowPieces*groups, func(_, piece int) {
+		r, q := piece/groups, piece%groups
+		g.run(r*rows, min(m, (r+1)*rows), q*panels/groups, (q+1)*panels/groups)
+	})
+}
+
+// GemmSerial is Gemm on the calling goroutine alone, for many small products that run at the
+// same time.
+func GemmSerial(dst []float32, ldd int, a []float32, lda int, m int, b *Packed, ep Epilogue) {
+	g := newGemm(dst, ldd, a, lda, m, b, ep)
+	for i := 0; i < m; i += gemmRows {
+		g.run(i, min(m, i+gemmRows), 0, b.panels())
+	}
+}
+
+type gemm struct {
+	dst, a   []float32
+	ldd, lda int
+	b        *Packed
+	ep       Epilogue
+}
+
+func newGemm(dst []float32, ldd int, a []float32, lda int, m int, b *Packed, ep Epilogue) gemm {
+	if m > 0 && b.n > 0 {
+		// The assembly does not check: every slice must reach to its last element.
+		last := (m-1)*ldd + b.n
+		need("dst", len(dst), last)
+		need("a", len(a), (m-1)*lda+b.k)
+		if ep.Bias != nil {
+			need("bias", len(ep.Bias), b.n)
+		}
+		if ep.Add != nil {
+			need("add", len(ep.Add), last)
+		}
+		if m > 1 && (ldd < b.n || lda < 0) {
+			panic(fmt.Sprintf("kernel: row strides %d and %d do not fit a product with %d columns", ldd, lda, b.n))
+		}
+	}
+	return gemm{dst, a, ldd, lda, b, ep}
+}
+
+// run computes rows [i0, i1) of panels [p0, p1).
+func (g *gemm) run(i0, i1, p0, p1 int) {
+	b := g.b
+	if b.n == 0 || i0 >= i1 {
+		return
+	}
+	var aOff, cOff [maxRows]int
+	for i := range maxRows {
+		aOff[i] = i * g.lda
+		cOff[i] = i * g.ldd
+	}
+	var runs [1]run
+	for k0 := 0; k0 == 0 || k0 < b.k; k0 += kBlock {
+		kn := min(kBlock, b.k-k0)
+		last := k0+kn == b.k
+		runs[0] = run{k0, k0, kn}
+		for pi := p0; pi < p1; pi++ {
+			data, width, col, cols := b.panel(pi)
+			blk := block{b: data, runs: runs[:], n: cols, width: width}
+			if k0 > 0 {
+				blk.acc = 1
+			}
+			if last && g.ep.Bias != nil {
+				blk.bias = g.ep.Bias[col:]
+			}
+			for i := i0; i < i1; {
+				blk.m = b.isa.blockRows(width, i1-i)
+				blk.a, blk.aOff = g.a[i*g.lda:], aOff[:blk.m]
+				blk.c, blk.cOff = g.dst[i*g.ldd+col:], cOff[:blk.m]
+				if last && g.ep.Add != nil {
+					blk.add = g.ep.Add[i*g.ldd+col:]
+				}
+				b.isa.compute(&blk)
+				i += blk.m
+			}
+		}
+	}
+}
+
+func need(what string, have, want int) {
+	if have < want {
+		panic(fmt.Sprintf("kernel: %s has %d elements, needs %d", what, have, want))
+	}
+}
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }
