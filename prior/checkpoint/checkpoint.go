@@ -141,6 +141,9 @@ func read(s *source, cfg *config) (*File, error) {
 	switch format {
 	case FormatSafetensors:
 		return readSafetensors(s, cfg)
+	case FormatPyTorch:
+		return readZip(s, cfg)
+	default:
+		return readLegacy(s, cfg)
 	}
-	return nil, ErrFormat
 }

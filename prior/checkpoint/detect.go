@@ -26,7 +26,7 @@ func detect(s *source) (string, error) {
 	case bytes.HasPrefix(head, zipMagic):
 		return FormatPyTorch, nil
 	case bytes.HasPrefix(head, legacyMagicText),
-		head[0] == 0x80 && bytes.Contains(head[:min(len(head), 32)], legacyMagic):
+		head[0] == opProto && bytes.Contains(head[:min(len(head), 32)], legacyMagic):
 		return FormatPyTorchLegacy, nil
 	case len(head) > 262 && string(head[257:262]) == "ustar":
 		return "", fmt.Errorf("a tar archive (PyTorch 0.1 wrote such files; load and save it with a newer version): %w", ErrUnsupported)

@@ -68,7 +68,7 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 		p, end = p[:s.size-off], io.EOF
 	}
 	if s.left -= int64(len(p)); s.left < 0 {
-		return 0, fmt.Errorf("its tensors read the same bytes too many times: %w", ErrFormat)
+		return 0, fmt.Errorf("reading it takes many times its size: %w", ErrFormat)
 	}
 	n, err := s.r.ReadAt(p, off)
 	if n == len(p) {
