@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/gomlx/gomlx/pkg/core/graph"
@@ -15,13 +16,17 @@ import (
 	"github.com/seed-0f004ec9/spgd/internal/rng"
 )
 
+// sharedEngine serves the whole test binary: a tensor that is on one engine cannot go to another.
+var sharedEngine = sync.OnceValues(func() (*engine.Engine, error) {
+	return engine.New(engine.Options{Threads: 2})
+})
+
 func newEngine(t testing.TB) *engine.Engine {
 	t.Helper()
-	e, err := engine.New(engine.Options{Threads: 2})
+	e, err := sharedEngine()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(e.Close)
 	return e
 }
 

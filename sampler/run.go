@@ -107,6 +107,14 @@ func (r *Run) Record() *StepRecord { return &r.record }
 // ignored.
 type Scalars map[string]float64
 
+// one is 1 for true and 0 for false.
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // Reports are a stage's numbers, by name, with one value for every image.
 type Reports map[string][]float64
 

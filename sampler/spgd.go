@@ -20,8 +20,6 @@ import "github.com/gomlx/gomlx/pkg/core/graph"
 // their gradients compared over the whole padded state.
 type SPGD struct{ Settings }
 
-var _ Sampler = SPGD{}
-
 // Names of the state tensors beside x and x0hat.
 const (
 	momentum  = "momentum"  // g~
@@ -40,13 +38,16 @@ func (s SPGD) Sigmas() []float64 { return Poly7(s.Steps, s.SigmaMax, s.SigmaMin)
 // State lists the state tensors.
 func (SPGD) State() []string { return []string{momentum, push, direction, lastPush, lastDir} }
 
-// StepCost is N evaluations with a VJP, and one without for a fresh denoise step.
-func (s SPGD) StepCost() Cost {
+// denoise is the stage of the denoise step.
+func (s SPGD) denoise() Stage {
 	if s.Denoise == DenoiseFresh {
-		return Cost{Forwards: 1, VJPs: s.Warmup}
+		return fresh
 	}
-	return Cost{VJPs: s.Warmup}
+	return stale
 }
+
+// StepCost is N evaluations with a VJP, and one without for a fresh denoise step.
+func (s SPGD) StepCost() Cost { return Cost{VJPs: s.Warmup}.plus(s.denoise().Cost) }
 
 // Stages lists the programs.
 func (SPGD) Stages() []Stage { return []Stage{warmup, fresh, stale} }
@@ -89,8 +90,10 @@ var fresh = Stage{
 	Cost:    Cost{Forwards: 1},
 	Build: func(b *Builder) {
 		x0hat := b.Denoise(b.State(StateX), b.Scalar("sigma"))
+		d := graph.Sub(b.State(StateX), x0hat)
 		b.SetState(StateX0hat, x0hat)
-		euler(b, graph.Sub(b.State(StateX), x0hat))
+		b.SetState(direction, d)
+		euler(b, d)
 	},
 }
 
@@ -106,7 +109,6 @@ var stale = Stage{
 // the step before: the three angles by which the paper explains the method.
 func euler(b *Builder, d *Node) {
 	b.SetState(StateX, graph.Sub(b.State(StateX), graph.Mul(b.Scalar("advance"), d)))
-	b.SetState(direction, d)
 	b.Report("denoise-likelihood", cosine(d, b.State(push)))
 	b.Report("likelihood-turn", cosine(b.State(push), b.State(lastPush)))
 	b.Report("denoise-turn", cosine(d, b.State(lastDir)))
@@ -116,17 +118,9 @@ func euler(b *Builder, d *Node) {
 func (s SPGD) Step(r *Run) error {
 	sigma, rec := r.Sigma(), r.Record()
 	rec.StepSize = s.StepSize * (1 - (1-s.MinStepRatio)*float64(r.K())/float64(s.Steps))
-	in := Scalars{"sigma": sigma, "step": rec.StepSize, "beta": 0, "pixel": 0, "keep": 0}
-	if s.ADM == ADMPixel {
-		in["pixel"] = 1
-	}
+	in := Scalars{"sigma": sigma, "step": rec.StepSize, "pixel": one(s.ADM == ADMPixel)}
 	for j := range s.Warmup {
-		if j == 1 {
-			in["keep"] = 1
-			if s.ADM != ADMOff {
-				in["beta"] = s.Beta
-			}
-		}
+		in["keep"], in["beta"] = one(j > 0), s.Beta*one(j > 0 && s.ADM != ADMOff)
 		out, err := r.Exec(warmup.Name, in)
 		if err != nil {
 			return err
@@ -137,11 +131,7 @@ func (s SPGD) Step(r *Run) error {
 		}
 	}
 
-	denoise := stale.Name
-	if s.Denoise == DenoiseFresh {
-		denoise = fresh.Name
-	}
-	out, err := r.Exec(denoise, Scalars{"sigma": sigma, "advance": 1 - r.SigmaNext()/sigma})
+	out, err := r.Exec(s.denoise().Name, Scalars{"sigma": sigma, "advance": 1 - r.SigmaNext()/sigma})
 	if err != nil {
 		return err
 	}
