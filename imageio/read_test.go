@@ -454,12 +454,17 @@ func TestReadErrors(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, name := range []string{"video-001.q50.420.jpeg", "video-001.lossy.webp", "gopher-doc.with-alpha.lossless.webp"} {
-		f.Add(testdata(f, name))
-	}
+	// Small files, because the fuzzer is slow with large ones.
 	exif := exifBlock(binary.BigEndian, 5)
-	f.Add(jpegWith(testdata(f, "video-001.q50.420.jpeg"), jpegAPP1, append([]byte("Exif\x00\x00"), exif...)))
-	f.Add(webpExtended(f, testdata(f, "video-001.lossy.webp"), 150, 103, make([]byte, 150*103), exif))
+	for _, channels := range []int{1, 3} {
+		jpg, err := encode(randomImage(1, 9, 17, channels), JPEG, WriteOptions{Quality: 20, Metadata: map[string]string{"spgd": "{}"}})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(jpegWith(jpg, jpegAPP1, append([]byte("Exif\x00\x00"), exif...)))
+	}
+	f.Add(testdata(f, "gopher-doc.1bpp.lossless.webp"))
+	f.Add(webpExtended(f, testdata(f, "video-001.lossy.webp"), 150, 103, nil, exif))
 	for _, p := range []rawPNG{
 		{w: 3, h: 2, depth: 8, colourType: 2, samples: make([]uint16, 18), extra: appendPNGChunk(nil, "eXIf", exif)},
 		{w: 5, h: 5, depth: 16, colourType: 6, samples: make([]uint16, 100), interlaced: true},

@@ -1,0 +1,208 @@
+// Package report records what made a result: program, prior, operator, settings, seed, cost and
+// how well the result explains the measurement. The record is printed as JSON and, in a compact
+// form, kept inside the output picture.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+)
+
+// Schema is the version of the JSON form. Fields may be added under the same number; it grows
+// when a field is renamed, removed or changes its meaning.
+const Schema = 1
+
+// MetadataKey is the key under which a picture carries the compact form.
+const MetadataKey = "spgd"
+
+// Run is the record of one restoration.
+type Run struct {
+	Schema  int     `json:"schema"`
+	Program Program `json:"program"`
+	Command string  `json:"command"` // "restore" or "degrade"
+
+	Task        string `json:"task"`     // "sr", "inpaint", ...
+	Operator    string `json:"operator"` // canonical name with settings, such as "sr:4"
+	Noise       Noise  `json:"noise"`
+	Seed        uint64 `json:"seed"`
+	Input       *File  `json:"input,omitempty"`
+	Output      *File  `json:"output,omitempty"`
+	Image       Size   `json:"image"`                 // of the restored image
+	Measurement *Size  `json:"measurement,omitempty"` // of y
+	Padded      *Size  `json:"padded,omitempty"`      // of the state that the network saw
+
+	Prior   *Prior   `json:"prior,omitempty"`
+	Engine  Engine   `json:"engine"`
+	Sampler *Sampler `json:"sampler,omitempty"`
+
+	Cost     *Cost    `json:"cost,omitempty"`
+	DataFit  *DataFit `json:"data_fit,omitempty"`
+	Timings  *Timings `json:"timings,omitempty"`
+	Steps    []Step   `json:"steps,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// New returns a record with the schema and the running program filled in.
+func New(command string) *Run {
+	return &Run{Schema: Schema, Program: ThisProgram(), Command: command}
+}
+
+// Noise is the measurement noise that was assumed (restore) or added (degrade).
+type Noise struct {
+	Model string `json:"model"` // "gaussian" or "poisson"
+	Sigma Number `json:"sigma"` // standard deviation in units of the range [-1,1]
+}
+
+// Size is that of an array, in pixels.
+type Size struct {
+	Width    int `json:"width"`
+	Height   int `json:"height"`
+	Channels int `json:"channels,omitempty"`
+}
+
+// File is a picture or measurement file.
+type File struct {
+	Path        string `json:"path,omitempty"`
+	Format      string `json:"format,omitempty"`
+	Width       int    `json:"width,omitempty"`
+	Height      int    `json:"height,omitempty"`
+	Channels    int    `json:"channels,omitempty"` // in the file, alpha among them
+	BitDepth    int    `json:"bit_depth,omitempty"`
+	HasAlpha    bool   `json:"has_alpha,omitempty"`
+	Orientation int    `json:"orientation,omitempty"` // EXIF, already applied
+}
+
+// Prior is the network.
+type Prior struct {
+	Name       string `json:"name"`
+	SHA256     string `json:"sha256"`         // of the weights file
+	File       string `json:"file,omitempty"` // empty for an embedded prior
+	Parameters int64  `json:"parameters,omitempty"`
+}
+
+// Engine is what computed.
+type Engine struct {
+	Name    string `json:"name"`
+	ISA     string `json:"isa,omitempty"` // instruction set of the kernels: portable, avx2, avx512
+	Threads int    `json:"threads,omitempty"`
+}
+
+// Sampler holds every setting of the sampling method.
+type Sampler struct {
+	Name         string `json:"name"`
+	Preset       string `json:"preset,omitempty"`
+	Steps        int    `json:"steps"`  // T
+	Warmup       int    `json:"warmup"` // N
+	Beta         Number `json:"beta"`
+	ADM          string `json:"adm"`
+	Denoise      string `json:"denoise"`
+	SigmaMax     Number `json:"sigma_max"`
+	SigmaMin     Number `json:"sigma_min"`
+	StepSize     Number `json:"step_size"`      // at the first outer step
+	StepSizeRule string `json:"step_size_rule"` // how it was chosen: "given", "2.5/lambda_max, lambda_max=1", ...
+	MinStepRatio Number `json:"min_step_ratio"` // of the last step size to the first
+}
+
+// Cost counts evaluations of the denoiser. NFE counts each of them once.
+type Cost struct {
+	Forwards int `json:"forwards"` // without gradient
+	VJPs     int `json:"vjps"`     // with
+	NFE      int `json:"nfe"`
+}
+
+// Timings are in seconds of wall-clock time.
+type Timings struct {
+	Load    Number `json:"load_s"`
+	Compile Number `json:"compile_s"`
+	Sample  Number `json:"sample_s"` // without compilation
+	Total   Number `json:"total_s"`
+}
+
+// Step is one line of the table of outer steps, of one image.
+type Step struct {
+	K            int    `json:"k"`
+	Sigma        Number `json:"sigma"`
+	SigmaNext    Number `json:"sigma_next"`
+	StepSize     Number `json:"step_size"`
+	Loss         Number `json:"loss"` // ||A(x0hat) - y||^2
+	GradientNorm Number `json:"gradient_norm"`
+	NFE          int    `json:"nfe"`       // since the start
+	Elapsed      Number `json:"elapsed_s"` // since the start
+	// Alpha is the momentum's share of beta at each likelihood step from the second on.
+	Alpha []Number `json:"alpha,omitempty"`
+	// Angles in degrees between denoise direction and likelihood gradient, and of each with that
+	// of the step before; nil where there is none.
+	AngleDenoiseLikelihood *Number `json:"angle_denoise_likelihood_deg,omitempty"`
+	AngleLikelihoodTurn    *Number `json:"angle_likelihood_turn_deg,omitempty"`
+	AngleDenoiseTurn       *Number `json:"angle_denoise_turn_deg,omitempty"`
+}
+
+// DataFit says how well A(x) of the result explains the measurement. A result that fits as well
+// as the truth would has a residual RMS near the noise's sigma: far above, the measurement is not
+// explained; far below, its noise is reproduced.
+type DataFit struct {
+	Entries     int    `json:"entries"`      // of the residual that were counted
+	ResidualRMS Number `json:"residual_rms"` // sqrt(mean (A(x) - y)^2)
+	Sigma       Number `json:"sigma"`        // of the noise, in the same units
+	Ratio       Number `json:"ratio"`        // residual_rms / sigma
+}
+
+// NewDataFit takes the sum of the squared residual over entries values. entries counts only
+// values that the image can influence: not the dropped pixels of a mask.
+func NewDataFit(sumSquares float64, entries int, sigma float64) *DataFit {
+	rms := math.Sqrt(sumSquares / float64(entries))
+	return &DataFit{entries, Number(rms), Number(sigma), Number(rms / sigma)}
+}
+
+// WriteJSON writes the record, indented and with a final newline.
+func (r *Run) WriteJSON(w io.Writer) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if _, err := w.Write(append(b, '\n')); err != nil {
+		return fmt.Errorf("report: cannot write: %w", err)
+	}
+	return nil
+}
+
+// Compact is the record in one line without what changes from run to run or tells about the
+// machine: paths, timings, threads and the table of steps. The same settings and seed give the
+// same text, so that it can lie in an output that has to be the same to the byte.
+func (r *Run) Compact() (string, error) {
+	c := *r
+	c.Timings, c.Steps = nil, nil
+	c.Engine.Threads = 0
+	for _, f := range []**File{&c.Input, &c.Output} {
+		if *f != nil {
+			g := **f
+			g.Path = ""
+			*f = &g
+		}
+	}
+	if c.Prior != nil {
+		p := *c.Prior
+		p.File = ""
+		c.Prior = &p
+	}
+	b, err := json.Marshal(&c)
+	if err != nil {
+		return "", fmt.Errorf("report: %w", err)
+	}
+	return string(b), nil
+}
+
+// Parse reads either JSON form of a record. Fields that this version does not know are ignored; a
+// newer schema is an error.
+func Parse(data []byte) (*Run, error) {
+	var r Run
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("report: not a record of a run: %w", err)
+	}
+	if r.Schema < 1 || r.Schema > Schema {
+		return nil, fmt.Errorf("report: the record has schema %d, this program reads 1 to %d", r.Schema, Schema)
+	}
+	return &r, nil
+}
