@@ -94,14 +94,18 @@ func (g *gemm) run(i0, i1, p0, p1 int) {
 		aOff[i] = i * g.lda
 		cOff[i] = i * g.ldd
 	}
-	var runs [1]run
+	var oneRun [1]run
 	for k0 := 0; k0 == 0 || k0 < b.k; k0 += kBlock {
 		kn := min(kBlock, b.k-k0)
 		last := k0+kn == b.k
-		runs[0] = run{k0, k0, kn}
+		var runs []run
+		if kn > 0 {
+			oneRun[0] = run{k0, k0, kn}
+			runs = oneRun[:]
+		}
 		for pi := p0; pi < p1; pi++ {
 			data, width, col, cols := b.panel(pi)
-			blk := block{b: data, runs: runs[:], n: cols, width: width}
+			blk := block{b: data, runs: runs, n: cols, width: width}
 			if k0 > 0 {
 				blk.acc = 1
 			}

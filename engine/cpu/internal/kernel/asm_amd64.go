@@ -1,0 +1,29 @@
+package kernel
+
+// haveAssembly says whether this architecture has kernels in assembly.
+const haveAssembly = true
+
+func computeAssembly(s isa, g *block) {
+	switch {
+	case g.width == 32:
+		computeAVX512x32(g)
+	case g.width == 8:
+		computeAVX2x8(g)
+	case s == isaAVX512:
+		computeAVX512x16(g)
+	default:
+		computeAVX2x16(g)
+	}
+}
+
+//go:noescape
+func computeAVX512x32(arg *block)
+
+//go:noescape
+func computeAVX512x16(arg *block)
+
+//go:noescape
+func computeAVX2x16(arg *block)
+
+//go:noescape
+func computeAVX2x8(arg *block)

@@ -1,0 +1,26 @@
+//go:build amd64
+
+package kernel
+
+// instruction set is always chosen and the functions below are never called.
+
+const noAssembly = "kernel: no assembly for this architecture"
+
+
+func binaryAssembly(s isa, op binaryOp, dst, a, b *float32, n, stepA, stepB int) { panic(noAssembly) }
+
+func mulAddAssembly(s isa, dst, a, b, c *float32, n, stepB, stepC int) { panic(noAssembly) }
+
+func unaryAssembly(s isa, op unaryOp, dst, a *float32, n int) { panic(noAssembly) }
+
+func sumAssembly(s isa, a *float32, n int) float64 { panic(noAssembly) }
+
+func dotAssembly(s isa, a, b *float32, n int) float64 { panic(noAssembly) }
+
+func mulAddRowsAssembly(is isa, dst, a, s, t *float32, pixels, channels, stepS, stepT int) {
+	panic(noAssembly)
+}
+
+func colSumAssembly(s isa, part, x *float32, rows, stride, n int) { panic(noAssembly) }
+
+func colDotAssembly(s isa, part, x, y *float32, rows, stride, n int) { panic(noAssembly) }
