@@ -1,0 +1,162 @@
+// Package cpu is a GoMLX backend in pure Go, registered under the name "spgd".
+//
+// A graph is recorded by a [Builder] as a list of nodes with inferred shapes; Compile turns it
+// into an [Executable]. Every operation has a portable executor, one per family of operations
+// in the ops_*.go files, and the table in executors.go lists them all.
+//
+// Results do not depend on the number of threads: the work of an operation is cut into pieces
+// by its shape alone, every piece writes its own outputs, and reductions have a fixed order.
+package cpu
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/gomlx/gomlx/backends"
+	"github.com/gomlx/gomlx/backends/notimplemented"
+	"github.com/gomlx/gomlx/pkg/core/dtypes"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
+)
+
+// BackendName is the name under which the backend is registered with GoMLX. The configuration
+// string after "spgd:" is empty or "threads=N".
+const BackendName = "spgd"
+
+func init() {
+	backends.Register(BackendName, func(config string) (backends.Backend, error) {
+		o, err := parseConfig(config)
+		if err != nil {
+			return nil, err
+		}
+		return New(o)
+	})
+}
+
+// parseConfig reads "" or "threads=N".
+func parseConfig(config string) (Options, error) {
+	var o Options
+	if config == "" {
+		return o, nil
+	}
+	key, value, _ := strings.Cut(config, "=")
+	if key != "threads" {
+		return o, fmt.Errorf("cpu: unknown option %q in the configuration %q: it is empty or threads=N", key, config)
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		return o, fmt.Errorf("cpu: threads=%q is not a whole number >= 0", value)
+	}
+	o.Threads = n
+	return o, nil
+}
+
+// Options configures a [Backend].
+type Options struct {
+	// Threads bounds the goroutines that work on one operation; 0 means GOMAXPROCS.
+	Threads int
+}
+
+// Backend implements [backends.Backend]. Its methods may be called from several goroutines;
+// executions run one after the other.
+type Backend struct {
+	notimplemented.Backend
+
+	name string
+
+	mu        sync.Mutex // held by an execution; guards pool and finalized
+	pool      *pool.Pool
+	finalized bool
+	arena     []byte // temporary values of the execution in progress
+}
+
+var _ backends.Backend = (*Backend)(nil)
+
+// New starts a backend. It returns an error for a negative number of threads.
+func New(o Options) (*Backend, error) {
+	if o.Threads < 0 {
+		return nil, fmt.Errorf("cpu: %d threads: the number cannot be negative", o.Threads)
+	}
+	return &Backend{name: BackendName, pool: pool.New(o.Threads)}, nil
+}
+
+// Name returns "spgd".
+func (b *Backend) Name() string { return b.name }
+
+// String returns the same as Name.
+func (b *Backend) String() string { return b.name }
+
+// Description says what the backend is and how many threads it uses.
+func (b *Backend) Description() string {
+	return fmt.Sprintf("spgd CPU backend (%d threads)", b.pool.Workers())
+}
+
+// NumDevices is 1: the host's processor.
+func (b *Backend) NumDevices() int { return 1 }
+
+// DeviceDescription names the one device.
+func (b *Backend) DeviceDescription(backends.DeviceNum) string { return "cpu" }
+
+// Capabilities lists the operations and data types that have executors.
+func (b *Backend) Capabilities() backends.Capabilities {
+	c := backends.Capabilities{
+		Operations: map[backends.OpType]bool{
+			backends.OpTypeParameter: true,
+			backends.OpTypeConstant:  true,
+		},
+		DTypes: make(map[dtypes.DType]bool),
+	}
+	for op, e := range executors {
+		if e != nil {
+			c.Operations[backends.OpType(op)] = true
+		}
+	}
+	for _, t := range supportedDTypes {
+		c.DTypes[t] = true
+	}
+	return c
+}
+
+// Builder starts a new computation.
+func (b *Backend) Builder(name string) backends.Builder {
+	bd := &Builder{backend: b, name: name}
+	bd.ErrFn = func(op backends.OpType) error {
+		return fmt.Errorf("cpu: operation %s is not supported: %w", op, notimplemented.NotImplementedError)
+	}
+	return bd
+}
+
+// Finalize ends the worker goroutines. The backend must not be used afterwards.
+func (b *Backend) Finalize() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.finalized {
+		return
+	}
+	b.finalized = true
+	b.pool.Close()
+}
+
+// IsFinalized tells whether Finalize was called.
+func (b *Backend) IsFinalized() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.finalized
+}
+
+// grain is the number of cheap scalar operations worth handing to a worker.
+const grain = 1 << 14
+
+// parallel calls f(lo, hi) over consecutive ranges that cover [0, n). cost is the number of
+// scalar operations of one item. The ranges depend only on n and cost, so f may even reduce
+// over its range.
+func (b *Backend) parallel(n, cost int, f func(lo, hi int)) {
+	step := max(1, grain/max(1, cost))
+	pieces := (n + step - 1) / step
+	b.pool.Run(pieces, func(_, piece int) {
+		lo := piece * step
+		f(lo, min(n, lo+step))
+	})
+}

@@ -1,0 +1,144 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/gomlx/gomlx/backends"
+	"github.com/gomlx/gomlx/pkg/core/dtypes"
+	"github.com/gomlx/gomlx/pkg/core/shapes"
+)
+
+// ErrFinalized is wrapped by the errors about a buffer that was finalized or donated.
+var ErrFinalized = errors.New("buffer was finalized or donated")
+
+// Buffer is a tensor on the backend, in row-major order. Once an execution or
+// BufferFromFlatData has returned it, its data never changes.
+type Buffer struct {
+	shape shapes.Shape
+	flat  any // []T of the shape's data type; nil once finalized
+
+}
+
+// newBuffer allocates a buffer of zeros.
+func newBuffer(shape shapes.Shape) (*Buffer, error) {
+	flat := makeFlat(shape.DType, shape.Size())
+	if flat == nil {
+		return nil, fmt.Errorf("cpu: data type %s is not supported", shape.DType)
+	}
+	return &Buffer{shape: shape, flat: flat}, nil
+}
+
+// flatOf is the buffer's data as a typed slice; T must be the type of the shape's DType.
+func flatOf[T any](b *Buffer) []T { return b.flat.([]T) }
+
+// checkBuffer returns the live buffer behind an opaque one.
+func checkBuffer(buffer backends.Buffer) (*Buffer, error) {
+	buf, ok := buffer.(*Buffer)
+	if !ok || buf == nil {
+		return nil, fmt.Errorf("cpu: a buffer of type %T does not belong to this backend", buffer)
+	}
+	if buf.flat == nil {
+		return nil, fmt.Errorf("cpu: %w (shape %s)", ErrFinalized, buf.shape)
+	}
+	return buf, nil
+}
+
+func checkDevice(d backends.DeviceNum) error {
+	if d != 0 {
+		return fmt.Errorf("cpu: device %d does not exist: the backend has device 0 only", d)
+	}
+	return nil
+}
+
+// BufferFinalize drops the buffer's data.
+func (b *Backend) BufferFinalize(buffer backends.Buffer) error {
+	buf, err := checkBuffer(buffer)
+	if err != nil {
+		return err
+	}
+	buf.flat = nil
+	return nil
+}
+
+// BufferShape returns the shape of a buffer that was not finalized.
+func (b *Backend) BufferShape(buffer backends.Buffer) (shapes.Shape, error) {
+	buf, err := checkBuffer(buffer)
+	if err != nil {
+		return shapes.Invalid(), err
+	}
+	return buf.shape, nil
+}
+
+// BufferDeviceNum is always 0.
+func (b *Backend) BufferDeviceNum(buffer backends.Buffer) (backends.DeviceNum, error) {
+	_, err := checkBuffer(buffer)
+	return 0, err
+}
+
+// BufferToFlatData copies the buffer's elements to flat, a slice of the right type and length.
+func (b *Backend) BufferToFlatData(buffer backends.Buffer, flat any) error {
+	buf, err := checkBuffer(buffer)
+	if err != nil {
+		return err
+	}
+	if err := checkFlat(flat, buf.shape); err != nil {
+		return err
+	}
+	copyFlat(flat, buf.flat)
+	return nil
+}
+
+// BufferFromFlatData makes a buffer with a copy of the elements in flat.
+func (b *Backend) BufferFromFlatData(d backends.DeviceNum, flat any, shape shapes.Shape) (backends.Buffer, error) {
+	if err := checkDevice(d); err != nil {
+		return nil, err
+	}
+	if err := checkFlat(flat, shape); err != nil {
+		return nil, err
+	}
+	buf, err := newBuffer(shape.Clone())
+	if err != nil {
+		return nil, err
+	}
+	copyFlat(buf.flat, flat)
+	return buf, nil
+}
+
+// checkFlat tells whether flat is a slice of the shape's elements.
+func checkFlat(flat any, shape shapes.Shape) error {
+	t := reflect.TypeOf(flat)
+	if t == nil || t.Kind() != reflect.Slice {
+		return fmt.Errorf("cpu: data of type %T is not a slice of numbers", flat)
+	}
+	if d := dtypes.FromGoType(t.Elem()); d != shape.DType {
+		return fmt.Errorf("cpu: data of type %T does not fit the shape %s", flat, shape)
+	}
+	if n := reflect.ValueOf(flat).Len(); n != shape.Size() {
+		return fmt.Errorf("cpu: %d elements do not fit the shape %s of %d", n, shape, shape.Size())
+	}
+	return nil
+}
+
+// HasSharedBuffers is false: a buffer's data is immutable, so that what is derived from it, such
+// as packed weights, can be kept.
+func (b *Backend) HasSharedBuffers() bool { return false }
+
+// NewSharedBuffer always fails; see HasSharedBuffers.
+func (b *Backend) NewSharedBuffer(backends.DeviceNum, shapes.Shape) (backends.Buffer, any, error) {
+	return nil, nil, errors.New("cpu: shared buffers are not supported")
+}
+
+// BufferData always fails; see HasSharedBuffers.
+func (b *Backend) BufferData(backends.Buffer) (any, error) {
+	return nil, errors.New("cpu: shared buffers are not supported")
+}
+
+// BufferCopyToDevice always fails: there is only one device.
+func (b *Backend) BufferCopyToDevice(_ backends.Buffer, d backends.DeviceNum) (backends.Buffer, error) {
+	if err := checkDevice(d); err != nil {
+		return nil, err
+	}
+	return nil, errors.New("cpu: the buffer is already on device 0, the only one")
+}
