@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"fmt"
 	"math/big"
+	"strings"
 )
 
 // Pickled values are nil, bool, int64, *big.Int, float64, string, []byte and these.
@@ -92,11 +93,11 @@ func construct(callee, args any) (any, error) {
 		if o, ok := callee.(*opaque); ok {
 			return o, nil
 		}
-		return nil, fmt.Errorf("the pickle constructs an object from a %s: %w", kind(callee), ErrFormat)
+		return nil, fmt.Errorf("the pickle constructs an object from %s: %w", aKind(callee), ErrFormat)
 	}
 	a, ok := args.(tuple)
 	if !ok {
-		return nil, fmt.Errorf("%v with a %s as arguments: %w", g, kind(args), ErrFormat)
+		return nil, fmt.Errorf("%v with %s as arguments: %w", g, aKind(args), ErrFormat)
 	}
 	switch *g {
 	case global{"collections", "OrderedDict"}:
@@ -133,7 +134,7 @@ func newDict(args tuple) (any, error) {
 	}
 	pairs, ok := args[0].(*list)
 	if !ok {
-		return nil, fmt.Errorf("an OrderedDict of a %s: %w", kind(args[0]), ErrFormat)
+		return nil, fmt.Errorf("an OrderedDict of %s: %w", aKind(args[0]), ErrFormat)
 	}
 	for _, p := range pairs.items {
 		var pair []any
@@ -230,7 +231,7 @@ func (u *unpickler) appendTo(values []any) error {
 	case *opaque:
 		return nil
 	}
-	return fmt.Errorf("the pickle appends to a %s: %w", kind(target), ErrFormat)
+	return fmt.Errorf("the pickle appends to %s: %w", aKind(target), ErrFormat)
 }
 
 // setItems adds alternating keys and values to the dict on top of the stack.
@@ -251,7 +252,19 @@ func (u *unpickler) setItems(values []any) error {
 	case *opaque:
 		return nil
 	}
-	return fmt.Errorf("the pickle sets an item of a %s: %w", kind(target), ErrFormat)
+	return fmt.Errorf("the pickle sets an item of %s: %w", aKind(target), ErrFormat)
+}
+
+// aKind is kind with its article.
+func aKind(v any) string {
+	k := kind(v)
+	switch {
+	case v == nil:
+		return k
+	case strings.ContainsRune("aeiou", rune(k[0])):
+		return "an " + k
+	}
+	return "a " + k
 }
 
 // kind names the type of a pickled value for messages.

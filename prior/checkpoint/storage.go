@@ -53,7 +53,7 @@ var torchTypes = map[string]*dtype{
 func storageArgs(id any) (*storage, tuple, error) {
 	t, ok := id.(tuple)
 	if !ok || len(t) < 5 || t[0] != "storage" {
-		return nil, nil, fmt.Errorf("a storage is named by a %s of an unknown form: %w", kind(id), ErrFormat)
+		return nil, nil, fmt.Errorf("a storage is named by %s of an unknown form: %w", aKind(id), ErrFormat)
 	}
 	class, ok1 := t[1].(*global)
 	key, ok2 := t[2].(string)
@@ -89,14 +89,14 @@ func rebuildTensor(a tuple) (any, error) {
 	}
 	s, ok := a[0].(*storage)
 	if !ok {
-		return bad("a " + kind(a[0]) + " as storage")
+		return bad(aKind(a[0]) + " as storage")
 	}
 	v := &tensorView{storage: s, dtype: s.dtype}
 	if len(a) >= 7 {
 		if g, ok := a[6].(*global); ok && g.module == "torch" && torchTypes[g.name] != nil {
 			v.dtype = torchTypes[g.name]
 		} else {
-			return bad("a " + kind(a[6]) + " as element type")
+			return bad(aKind(a[6]) + " as element type")
 		}
 	}
 	limit := s.n

@@ -43,7 +43,7 @@ func torchFile(s *source, cfg *config, format string, root any) (*File, error) {
 			})
 		case *opaque, *global:
 			// Elsewhere in the file such objects are of no concern; among the weights they are.
-			return nil, fmt.Errorf("%.100q is a %s, which is not read: %w", name, kind(v), ErrUnsupported)
+			return nil, fmt.Errorf("%.100q is %s, which is not read: %w", name, aKind(v), ErrUnsupported)
 		default:
 			f.Skipped[name] = kind(v)
 		}
@@ -62,7 +62,7 @@ func stateDict(root any, key []string) (*dict, error) {
 	}
 	d, ok := root.(*dict)
 	if !ok {
-		return nil, fmt.Errorf("it holds a %s instead of a dictionary of tensors: %w", kind(root), ErrUnsupported)
+		return nil, fmt.Errorf("it holds %s instead of a dictionary of tensors: %w", aKind(root), ErrUnsupported)
 	}
 	level := []place{{d, ""}}
 	visited := map[*dict]bool{d: true}
@@ -102,7 +102,7 @@ func follow(root any, key []string) (*dict, error) {
 	for i, k := range key {
 		d, ok := v.(*dict)
 		if !ok {
-			return nil, fmt.Errorf("%q is a %s, not a dictionary: %w", key[:i], kind(v), ErrTensors)
+			return nil, fmt.Errorf("%q is %s, not a dictionary: %w", key[:i], aKind(v), ErrTensors)
 		}
 		n := 0
 		for _, it := range d.items {
@@ -117,7 +117,7 @@ func follow(root any, key []string) (*dict, error) {
 	}
 	d, ok := v.(*dict)
 	if !ok {
-		return nil, fmt.Errorf("%q is a %s, not a dictionary: %w", key, kind(v), ErrTensors)
+		return nil, fmt.Errorf("%q is %s, not a dictionary: %w", key, aKind(v), ErrTensors)
 	}
 	return d, nil
 }

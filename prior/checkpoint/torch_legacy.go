@@ -61,7 +61,7 @@ func legacyPreamble(u *unpickler) error {
 	}
 	d, ok := machine.(*dict)
 	if !ok {
-		return fmt.Errorf("a %s instead of the properties of the machine: %w", kind(machine), ErrFormat)
+		return fmt.Errorf("%s instead of the properties of the machine: %w", aKind(machine), ErrFormat)
 	}
 	for _, it := range d.items {
 		if it.key == "little_endian" && it.value != true {
@@ -110,7 +110,7 @@ func (l *legacyFile) storage(id any) (any, error) {
 func (l *legacyFile) locate(s *source, keys any, off int64) error {
 	names, ok := keys.(*list)
 	if !ok {
-		return fmt.Errorf("a %s instead of the keys of the storages: %w", kind(keys), ErrFormat)
+		return fmt.Errorf("%s instead of the keys of the storages: %w", aKind(keys), ErrFormat)
 	}
 	for _, k := range names.items {
 		key, _ := k.(string)

@@ -115,7 +115,7 @@ func TestTorchSelectErrors(t *testing.T) {
 	}{
 		{"two_models.pt", nil, ErrAmbiguous, `"model", "ema"`},
 		{"training.pt", []Option{Key("ema")}, ErrTensors, `0 entries are called ["ema"]`},
-		{"training.pt", []Option{Key("epoch")}, ErrTensors, "is a int"},
+		{"training.pt", []Option{Key("epoch")}, ErrTensors, "is an int"},
 		{"training.pt", []Option{Key("epoch", "x")}, ErrTensors, "not a dictionary"},
 		{"training.pt", []Option{Prefix("conv.")}, ErrTensors, `"conv."`},
 		{"module.pt", nil, ErrUnsupported, "torch.nn.modules.container.Sequential"},
