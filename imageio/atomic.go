@@ -113,12 +113,9 @@ func resolveOutput(path string) (target string, mode fs.FileMode, err error) {
 // createBeside makes a new, empty, hidden file in the directory of path. os.CreateTemp would give
 // it 0600, which the rename would carry over.
 func createBeside(path string) (*os.File, error) {
-	dir, base := filepath.Split(path)
-	if len(base) > 100 {
-		base = base[:100] // the name with its suffix must stay within the file system's limit
-	}
 	for i := 0; ; i++ {
-		name := filepath.Join(dir, "."+base+"."+strconv.Itoa(os.Getpid())+"-"+strconv.Itoa(i)+".tmp")
+		// The number of the process keeps two of them apart; i what one does at the same time.
+		name := filepath.Join(filepath.Dir(path), ".spgd-"+strconv.Itoa(os.Getpid())+"-"+strconv.Itoa(i)+".tmp")
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if errors.Is(err, fs.ErrExist) && i < 1000 {
 			continue

@@ -81,7 +81,7 @@ func checkKey(key string) error {
 	}
 	for _, r := range key {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(" -_.", r) {
-			return fmt.Errorf("imageio: metadata key %q: %q is not a letter, digit, space or one of -_.", key, r)
+			return fmt.Errorf("imageio: metadata key %q has %q: only letters, digits, spaces and -_. are allowed", key, r)
 		}
 	}
 	return nil
