@@ -70,6 +70,9 @@ type Backend struct {
 	pool      *pool.Pool
 	finalized bool
 	arena     []byte // temporary values of the execution in progress
+
+	// compile makes what an Executable runs: a plan, except in tests.
+	compile func(bd *Builder, outputs []*node) runner
 }
 
 var _ backends.Backend = (*Backend)(nil)
@@ -79,7 +82,9 @@ func New(o Options) (*Backend, error) {
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("cpu: %d threads: the number cannot be negative", o.Threads)
 	}
-	return &Backend{name: BackendName, pool: pool.New(o.Threads)}, nil
+	b := &Backend{name: BackendName, pool: pool.New(o.Threads)}
+	b.compile = func(bd *Builder, outputs []*node) runner { return newPlan(b, bd, outputs) }
+	return b, nil
 }
 
 // Name returns "spgd".

@@ -8,6 +8,8 @@ import (
 	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
 )
 
 // ErrFinalized is wrapped by the errors about a buffer that was finalized or donated.
@@ -19,6 +21,7 @@ type Buffer struct {
 	shape shapes.Shape
 	flat  any // []T of the shape's data type; nil once finalized
 
+	packed map[packedForm]*kernel.Packed // forms of the data that executions have made and kept
 }
 
 // newBuffer allocates a buffer of zeros.
