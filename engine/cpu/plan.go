@@ -1,0 +1,327 @@
+package cpu
+
+import (
+	"slices"
+
+	"github.com/gomlx/gomlx/pkg/core/dtypes"
+	"github.com/gomlx/gomlx/pkg/core/shapes"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
+)
+
+// A plan is a compiled graph: a list of steps, each of which computes one stored value.
+//
+// The graph is first rewritten into vertices (plan_lower.go). Movement operations become views,
+// float32 element-wise operations become parts of programs, and only what must lie in memory is
+// stored: results of convolutions, products, reductions and generic operations, and the
+// element-wise values that are cheaper to keep than to compute again for each reader. A
+// program that ends a convolution's only reader is applied to its rows while they are in
+// cache; a program in front of a convolution fills the rows that the convolution reads.
+type plan struct {
+	vertices []*vertex
+	params   []*vertex // by parameter index; nil where the parameter is not used
+	outputs  []*vertex
+	steps    []step
+
+	arenaBytes int // temporary values of one execution
+	strips     kernel.Scratch
+	workers    int
+	programs   []*boundProgram
+}
+
+// vertex is a value of the plan.
+type vertex struct {
+	id    int
+	kind  vertexKind
+	shape shapes.Shape
+	in    []*vertex
+	users []*vertex
+
+	node   *node  // generic: what the executor is given
+	index  int    // results of a generic vertex with several: which
+	op     opcode // point
+	linear bool   // view: the order of the elements does not change
+	move   func(view) (view, bool)
+	attr   any
+
+	wantView  bool // some reader needs to see it through strides
+	wantDense bool // some reader needs it consecutive in memory
+	wantRows  bool // some reader needs the last axis consecutive in memory
+	readers   int  // programs and steps that read it, views looked through
+
+	stored bool
+	output int     // which output of the plan it is, or -1
+	base   *vertex // where it can be read: nil if only computed inside programs
+	view   view
+	opaque bool // view gives the elements in order, but not by axis
+
+	leaves []*vertex // what a program for it reads
+	cost   int       // arithmetic of such a program, per element
+	fresh  bool      // it reads a convolution's result that nobody else reads
+	into   *vertex   // convolution: its only reader, which is computed in its rows
+
+	first, last int // steps between which a stored value lives
+	slot        *slot
+}
+
+type vertexKind uint8
+
+const (
+	vertexParameter vertexKind = iota
+	vertexConstant
+	vertexPoint
+	vertexView
+	vertexReduce
+	vertexConvolution
+	vertexProduct
+	vertexConcatenate
+	vertexGeneric
+	vertexResult // one of several results of a generic vertex
+)
+
+func (v *vertex) size() int { return v.shape.Size() }
+
+// Thresholds of the choice between storing an element-wise value and computing it again.
+const (
+	maxSharedLeaves = 2   // a value with several readers and more inputs than this is stored
+	maxSharedCost   = 40  // ... or one that costs more, in additions
+	maxLeaves       = 12  // no program reads more
+	maxCost         = 400 // no program costs more
+)
+
+// newPlan compiles the part of a builder's graph that the outputs need.
+func newPlan(b *Backend, bd *Builder, outputs []*node) *plan {
+	p := &plan{workers: b.pool.Workers()}
+	p.lower(bd, outputs)
+	p.connect()
+	p.decide()
+	p.emit()
+	p.place()
+	p.bindScratch()
+	return p
+}
+
+// connect finds what the readers of every vertex ask of it.
+func (p *plan) connect() {
+	for _, v := range p.vertices {
+		for _, x := range v.in {
+			x.users = append(x.users, v)
+		}
+	}
+	for _, v := range slices.Backward(p.vertices) {
+		for _, u := range v.users {
+			switch u.kind {
+			case vertexView:
+				if u.linear {
+					v.wantView = v.wantView || u.wantView || u.wantRows
+					v.readers += u.readers
+				} else {
+					v.wantView = true
+					v.readers++
+				}
+			case vertexPoint:
+				if u.size() != v.size() {
+					v.wantView = true
+				}
+				v.readers++
+			case vertexProduct:
+				v.wantView = true
+				v.wantRows = v.wantRows || u.in[0] == v
+				v.readers++
+			case vertexConvolution:
+				v.wantView = v.wantView || u.in[1] == v
+				v.readers++
+			case vertexGeneric:
+				v.wantView, v.wantDense = true, true
+				v.readers++
+			default:
+				v.readers++
+			}
+		}
+	}
+}
+
+// decide chooses, in order, what is stored and how everything else is read.
+func (p *plan) decide() {
+	for _, v := range p.vertices {
+		switch v.kind {
+		case vertexView:
+			p.decideView(v)
+		case vertexPoint:
+			p.decidePoint(v)
+		default:
+			v.stored = true
+		}
+		if v.stored {
+			v.base, v.view, v.opaque = v, denseView(v.shape.Dimensions), false
+			v.leaves, v.cost = []*vertex{v}, 0
+			v.fresh = v.kind == vertexConvolution && v.readers == 1 && v.output < 0
+		}
+	}
+}
+
+func (p *plan) decideView(v *vertex) {
+	x := v.in[0]
+	v.leaves, v.cost, v.fresh = x.leaves, x.cost, x.fresh
+	v.stored = v.output >= 0
+	if x.base == nil {
+		return // linear, and nobody wants strides: part of its readers' programs
+	}
+	v.base = x.base
+	moved, ok := view{}, false
+	if !x.opaque {
+		moved, ok = v.move(x.view)
+	}
+	if !ok {
+		// Only a linear view of something that strides cannot reshape comes here.
+		v.view, v.opaque = x.view, true
+		v.stored = v.stored || v.wantView
+		return
+	}
+	v.view = moved
+	if v.wantDense && !moved.isDense() {
+		v.stored = true
+	}
+	if n := len(moved.dims); v.wantRows && n > 0 && (moved.dims[n-1] > 1 && moved.strides[n-1] != 1 || slices.Min(moved.strides) < 0) {
+		v.stored = true
+	}
+}
+
+func (p *plan) decidePoint(v *vertex) {
+	big := 0
+	for _, x := range v.in {
+		for _, l := range x.leaves {
+			if !slices.Contains(v.leaves, l) {
+				v.leaves = append(v.leaves, l)
+				if 2*l.size() >= v.size() {
+					big++
+				}
+			}
+		}
+		v.cost += x.cost
+		v.fresh = v.fresh || x.fresh && x.size() == v.size()
+	}
+	v.cost += v.op.cost()
+	switch {
+	case v.output >= 0 || v.wantView:
+		v.stored = true
+	case v.readers > 1:
+		v.stored = v.fresh || big > maxSharedLeaves || v.cost > maxSharedCost
+	default:
+		v.stored = false
+	}
+	if len(v.leaves) > maxLeaves || v.cost > maxCost {
+		v.stored = true
+	}
+}
+
+// reads lists the stored values that computing v directly reads.
+func (v *vertex) reads(into map[*vertex]bool) {
+	for _, x := range v.in {
+		if x.base != nil {
+			into[x.base] = true
+		} else {
+			x.reads(into)
+		}
+	}
+}
+
+// emit makes the steps, in the order of the stored values.
+func (p *plan) emit() {
+	programs := make(map[*vertex]*program)
+	for _, v := range p.vertices {
+		if !v.stored || v.kind != vertexPoint && v.kind != vertexView {
+			continue
+		}
+		pr := compileProgram(v)
+		programs[v] = pr
+		// The youngest of several convolutions takes the program along.
+		var c *vertex
+		for _, f := range pr.leaves {
+			if f.base.kind == vertexConvolution && f.base.readers == 1 && f.base.output < 0 &&
+				f.kind == leafDense && f.base.size() == v.size() && (c == nil || f.base.id > c.id) {
+				c = f.base
+			}
+		}
+		if c != nil && c.into == nil {
+			c.into = v
+		}
+	}
+	for _, v := range p.vertices {
+		if !v.stored || v.kind == vertexConvolution && v.into != nil {
+			continue
+		}
+		var s step
+		switch v.kind {
+		case vertexParameter, vertexConstant, vertexResult:
+			continue
+		case vertexPoint, vertexView:
+			if c := fusedInto(v); c != nil {
+				s = newConvolutionStep(p, c, v, programs[v])
+			} else {
+				s = newMapStep(p, v, programs[v])
+			}
+		case vertexReduce:
+			s = newReduceStep(p, v)
+		case vertexConvolution:
+			s = newConvolutionStep(p, v, v, nil)
+		case vertexProduct:
+			s = newProductStep(p, v)
+		case vertexConcatenate:
+			s = newConcatenateStep(p, v)
+		case vertexGeneric:
+			s = newGenericStep(v)
+		}
+		at := len(p.steps)
+		p.steps = append(p.steps, s)
+		p.note(v, at)
+	}
+}
+
+// fusedInto returns the convolution whose rows the stored value v is computed in.
+func fusedInto(v *vertex) *vertex {
+	reads := make(map[*vertex]bool)
+	v.reads(reads)
+	for c := range reads {
+		if c.into == v {
+			return c
+		}
+	}
+	return nil
+}
+
+// note records that step at computes v.
+func (p *plan) note(v *vertex, at int) {
+	reads := make(map[*vertex]bool)
+	v.reads(reads)
+	if c := fusedInto(v); c != nil {
+		delete(reads, c)
+		c.reads(reads)
+	}
+	for r := range reads {
+		r.last = max(r.last, at)
+	}
+	v.first, v.last = at, max(v.last, at)
+	for _, u := range v.users {
+		if u.kind == vertexResult {
+			u.first, u.last = at, max(u.last, at)
+		}
+	}
+}
+
+// run executes the plan. b.mu is held.
+func (p *plan) run(b *Backend, in []*Buffer) ([]*Buffer, error) {
+	x, err := newExecution(p, b, in)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range p.steps {
+		if err := s.run(x); err != nil {
+			return nil, err
+		}
+	}
+	return x.out, nil
+}
+
+// isFloat32 says whether the fast paths apply to a shape.
+func isFloat32(s shapes.Shape) bool { return s.DType == dtypes.Float32 && s.Size() > 0 }

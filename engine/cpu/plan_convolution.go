@@ -1,0 +1,95 @@
+package cpu
+
+import (
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
+)
+
+// convolutionStep runs a convolution together with the program that makes its input, row by
+// row, and the one that its reader applies to its output, row by row.
+type convolutionStep struct {
+	c, out   *vertex
+	conv     *kernel.Conv
+	fill     *boundProgram // nil: the input lies in memory
+	finish   *boundProgram // nil: the output is the convolution's own
+	inRow    int           // elements in a row of the input
+	inImage  int           // ... and in an image
+	outRow   int
+	outImage int
+	pack     *kernel.Packed // of a kernel that is not kept
+}
+
+// convolutionShape describes a convolution of x, [N,H,W,C], with a kernel k, [KH,KW,I,O].
+func convolutionShape(x, k []int, a *convAttr) kernel.ConvShape {
+	return kernel.ConvShape{
+		N: x[0], H: x[1], W: x[2], Cin: x[3],
+		KH: k[0], KW: k[1], Cout: k[3],
+		StrideH: a.strides[0], StrideW: a.strides[1],
+		PadTop: a.paddings[0][0], PadBottom: a.paddings[0][1],
+		PadLeft: a.paddings[1][0], PadRight: a.paddings[1][1],
+		InDilH: a.inputDilations[0], InDilW: a.inputDilations[1],
+		KerDilH: a.kernelDilations[0], KerDilW: a.kernelDilations[1],
+	}
+}
+
+// supportsConvolution says whether the kernels take a shape; an empty result, for one, is left
+// to the generic executor.
+func supportsConvolution(s kernel.ConvShape) bool {
+	h, w := s.Out()
+	return min(h, w, s.N, s.H, s.W, s.Cin, s.KH, s.KW, s.Cout) >= 1
+}
+
+func newConvolutionStep(p *plan, c, out *vertex, finish *program) *convolutionStep {
+	shape := c.attr.(kernel.ConvShape)
+	conv, err := kernel.NewConv(shape, p.workers, &p.strips)
+	if err != nil {
+		panic(err) // supportsConvolution said otherwise
+	}
+	h, w := shape.Out()
+	s := &convolutionStep{
+		c: c, out: out, conv: conv,
+		inRow: shape.W * shape.Cin, inImage: shape.H * shape.W * shape.Cin,
+		outRow: w * shape.Cout, outImage: h * w * shape.Cout,
+	}
+	if x := c.in[0]; x.base == nil || x.opaque || !x.view.isDense() {
+		s.fill = p.bound(inputProgram(x), roleMain)
+	}
+	if finish != nil {
+		s.finish = p.bound(finish, roleFinish)
+	}
+	return s
+}
+
+func (s *convolutionStep) run(x *execution) error {
+	var src kernel.Source
+	if s.fill != nil {
+		s.fill.bind(x)
+		src.Row = func(worker, n, y int, dst []float32) {
+			s.fill.evaluators[worker].run(n*s.inImage+y*s.inRow, dst)
+		}
+	} else {
+		in := s.c.in[0]
+		src.Flat = x.array(in.base)[in.view.off : in.view.off+in.size()]
+	}
+	var ep kernel.Epilogue
+	if s.finish != nil {
+		s.finish.bind(x)
+		ep.Post = func(worker, n, y int, row []float32) {
+			s.finish.evaluators[worker].run(n*s.outImage+y*s.outRow, row)
+		}
+	}
+	k := s.c.in[1]
+	data, v := x.array(k.base), k.view
+	pack := func(dst *kernel.Packed) *kernel.Packed {
+		return kernel.PackConv(dst, v.dims[0], v.dims[1], v.dims[2], v.dims[3], data,
+			v.off, v.strides[0], v.strides[1], v.strides[2], v.strides[3])
+	}
+	var w *kernel.Packed
+	if k.base.kind == vertexParameter {
+		w = x.bufs[k.base.id].packedAs(packKey(packConvolution, v), pack)
+	} else {
+		s.pack = pack(s.pack)
+		w = s.pack
+	}
+	s.conv.Run(x.b.pool, x.array(s.out), src, w, ep)
+	return nil
+}

@@ -1,0 +1,213 @@
+package cpu
+
+import (
+	"math"
+	"slices"
+
+	"github.com/gomlx/gomlx/backends"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
+)
+
+// reduceStep sums an element-wise program over some axes, or takes its maximum.
+//
+// The elements come in order. The leading kept axes divide them into groups with results of
+// their own; a long group is cut into chunks, whose partial results are added in order. Groups
+// and chunks depend only on the length of a group, so that neither the number of threads nor
+// that of images in a batch changes a sum. Sums accumulate in float64.
+type reduceStep struct {
+	v      *vertex
+	bp     *boundProgram
+	isMax  bool
+	groups int
+	length int // elements in a group
+	perOut int // results of a group
+	dims   []reduceAxis
+	chunk  int         // elements in a chunk
+	chunks int         // chunks in a group
+	merge  int         // groups in a piece of work, if chunks is 1
+	acc    [][]float64 // chunks == 1: per worker; otherwise per group and chunk
+	maxima [][]float32 // the same for maxima
+}
+
+// reduceAxis is an axis of a group; neighbours that are all kept or all reduced are one.
+type reduceAxis struct {
+	n      int
+	kept   bool
+	stride int // in the results, if kept
+}
+
+// maxPartials bounds the elements of the partial results of one group.
+const maxPartials = 1 << 20
+
+func newReduceStep(p *plan, v *vertex) *reduceStep {
+	x := v.in[0]
+	s := &reduceStep{v: v, bp: p.bound(inputProgram(x), roleMain), isMax: v.node.op == backends.OpTypeReduceMax, groups: 1}
+	axes := v.attr.(*reduceAttr).axes
+	for a, n := range x.shape.Dimensions {
+		if n == 1 {
+			continue
+		}
+		kept := !slices.Contains(axes, a)
+		if k := len(s.dims); k > 0 && s.dims[k-1].kept == kept {
+			s.dims[k-1].n *= n
+		} else {
+			s.dims = append(s.dims, reduceAxis{n: n, kept: kept})
+		}
+	}
+	if len(s.dims) > 0 && s.dims[0].kept {
+		s.groups, s.dims = s.dims[0].n, s.dims[1:]
+	}
+	if len(s.dims) == 0 {
+		s.dims = []reduceAxis{{n: 1}}
+	}
+	s.length, s.perOut = 1, 1
+	for i := len(s.dims) - 1; i >= 0; i-- {
+		d := &s.dims[i]
+		s.length *= d.n
+		if d.kept {
+			d.stride = s.perOut
+			s.perOut *= d.n
+		}
+	}
+	s.chunks = max(1, min(s.length/pieceElements, maxPartials/s.perOut, 64))
+	unit := s.dims[len(s.dims)-1].n
+	if unit > pieceElements/4 {
+		unit = 1
+	}
+	s.chunk = ((s.length+s.chunks-1)/s.chunks + unit - 1) / unit * unit
+	s.chunks = (s.length + s.chunk - 1) / s.chunk
+	s.merge = max(1, pieceElements/s.length)
+	n := p.workers
+	if s.chunks > 1 {
+		n = s.groups * s.chunks
+	}
+	for range n {
+		if s.isMax {
+			s.maxima = append(s.maxima, make([]float32, s.perOut))
+		} else {
+			s.acc = append(s.acc, make([]float64, s.perOut))
+		}
+	}
+	return s
+}
+
+func (s *reduceStep) run(x *execution) error {
+	s.bp.bind(x)
+	out := x.array(s.v)
+	if s.chunks == 1 {
+		x.b.pool.Run((s.groups+s.merge-1)/s.merge, func(worker, piece int) {
+			for g := piece * s.merge; g < min((piece+1)*s.merge, s.groups); g++ {
+				s.reset(worker)
+				s.reduce(worker, worker, g, 0)
+				s.store(worker, out[g*s.perOut:(g+1)*s.perOut])
+			}
+		})
+		return nil
+	}
+	x.b.pool.Run(s.groups*s.chunks, func(worker, piece int) {
+		s.reset(piece)
+		s.reduce(worker, piece, piece/s.chunks, piece%s.chunks)
+	})
+	for g := range s.groups {
+		first := g * s.chunks
+		for c := 1; c < s.chunks; c++ {
+			s.combine(first, first+c)
+		}
+		s.store(first, out[g*s.perOut:(g+1)*s.perOut])
+	}
+	return nil
+}
+
+func (s *reduceStep) reset(to int) {
+	if s.isMax {
+		kernelFill(s.maxima[to], float32(math.Inf(-1)))
+	} else {
+		clear(s.acc[to])
+	}
+}
+
+// reduce adds one chunk of a group to partial result to.
+func (s *reduceStep) reduce(worker, to, group, chunk int) {
+	e := s.bp.evaluators[worker]
+	at, end := chunk*s.chunk, min((chunk+1)*s.chunk, s.length)
+	for at < end {
+		tile := e.dense(group*s.length+at, min(s.bp.tile, end-at))
+		s.add(to, at, tile)
+		at += len(tile)
+	}
+}
+
+// add takes in the elements of a group from at on.
+func (s *reduceStep) add(to, at int, tile []float32) {
+	last := len(s.dims) - 1
+	inner := s.dims[last]
+	for len(tile) > 0 {
+		i, r := at%inner.n, at/inner.n
+		n := min(inner.n-i, len(tile))
+		o, rows := 0, 1
+		for k := last - 1; k >= 0; k-- {
+			d := s.dims[k]
+			j := r % d.n
+			r /= d.n
+			if d.kept {
+				o += j * d.stride
+			} else if k == last-1 && n == inner.n {
+				// Whole rows that go to the same results are taken together.
+				rows = min(d.n-j, len(tile)/n)
+			}
+		}
+		switch {
+		case s.isMax && inner.kept:
+			m := s.maxima[to][o+i : o+i+n]
+			for row := range rows {
+				kernel.Max(m, m, tile[row*n:(row+1)*n])
+			}
+		case s.isMax:
+			s.maxima[to][o] = maximum(s.maxima[to][o], tile[:n])
+			rows = 1
+		case inner.kept:
+			kernel.ColSum(s.acc[to][o+i:o+i+n], tile[:rows*n])
+		default:
+			s.acc[to][o] += kernel.Sum(tile[:n])
+			rows = 1
+		}
+		tile = tile[rows*n:]
+		at += rows * n
+	}
+}
+
+// maximum returns the largest of m and the elements of x; NaN if there is one.
+func maximum(m float32, x []float32) float32 {
+	for _, v := range x {
+		if v > m || v != v {
+			m = v
+		}
+		if m != m {
+			return m
+		}
+	}
+	return m
+}
+
+// combine adds partial result from to another.
+func (s *reduceStep) combine(to, from int) {
+	if s.isMax {
+		kernel.Max(s.maxima[to], s.maxima[to], s.maxima[from])
+		return
+	}
+	a := s.acc[to]
+	for i, v := range s.acc[from] {
+		a[i] += v
+	}
+}
+
+func (s *reduceStep) store(from int, out []float32) {
+	if s.isMax {
+		copy(out, s.maxima[from])
+		return
+	}
+	for i, v := range s.acc[from] {
+		out[i] = float32(v)
+	}
+}
