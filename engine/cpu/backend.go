@@ -72,7 +72,7 @@ type Backend struct {
 	arena     []byte // temporary values of the execution in progress
 
 	// compile makes what an Executable runs: a plan, except in tests.
-	compile func(bd *Builder, outputs []*node) runner
+	compile func(bd *Builder, outputs []*node) (runner, error)
 }
 
 var _ backends.Backend = (*Backend)(nil)
@@ -83,7 +83,10 @@ func New(o Options) (*Backend, error) {
 		return nil, fmt.Errorf("cpu: %d threads: the number cannot be negative", o.Threads)
 	}
 	b := &Backend{name: BackendName, pool: pool.New(o.Threads)}
-	b.compile = func(bd *Builder, outputs []*node) runner { return newPlan(b, bd, outputs) }
+	b.compile = func(bd *Builder, outputs []*node) (runner, error) {
+		p := newPlan(b, bd, outputs)
+		return p, b.checkMemory(p)
+	}
 	return b, nil
 }
 

@@ -163,5 +163,9 @@ func (bd *Builder) Compile(outputs []backends.Op, shardings []*backends.Sharding
 		return nil, err
 	}
 	bd.compiled = true
-	return newExecutable(bd, nodes), nil
+	e, err := newExecutable(bd, nodes)
+	if err != nil {
+		return nil, fmt.Errorf("%w (to run %q)", err, bd.name)
+	}
+	return e, nil
 }

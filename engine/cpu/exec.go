@@ -24,11 +24,13 @@ type runner interface {
 
 var _ backends.Executable = (*Executable)(nil)
 
-func newExecutable(bd *Builder, outputs []*node) *Executable {
-	return &Executable{
-		backend: bd.backend, name: bd.name, parameters: bd.parameters, outputs: outputs,
-		runner: bd.backend.compile(bd, outputs),
-	}
+func newExecutable(bd *Builder, outputs []*node) (*Executable, error) {
+	e := &Executable{backend: bd.backend, name: bd.name, parameters: bd.parameters, outputs: outputs}
+	e.backend.mu.Lock()
+	defer e.backend.mu.Unlock()
+	var err error
+	e.runner, err = e.backend.compile(bd, outputs)
+	return e, err
 }
 
 // Finalize drops the program.
