@@ -1,0 +1,87 @@
+package prior
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/gomlx/gomlx/pkg/core/graph"
+	"github.com/gomlx/gomlx/pkg/core/tensors"
+
+	"github.com/seed-0f004ec9/spgd/prior/checkpoint"
+)
+
+// TestUNetGolden holds the network and its VJP to PyTorch, on two small networks that cover
+// scale-shift norm or not, both ways of resampling, both attention orders, heads given by number
+// and by width, and learned sigma or not.
+func TestUNetGolden(t *testing.T) {
+	for _, name := range []string{"unet_attention.safetensors", "unet_plain.safetensors"} {
+		t.Run(name, func(t *testing.T) {
+			f := golden(t, name)
+			c, err := ParseConfig(f.Metadata["config"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			weights := golden(t, name, checkpoint.Prefix("weights/"))
+			if err := checkpoint.Check(weights, c.Tensors()); err != nil {
+				t.Fatal(err)
+			}
+			p := c.plan()
+			w := p.convert(c.OutChannels, func(layer []param) (data [][]float32) {
+				for _, q := range layer {
+					data = append(data, weights.Tensors[q.name].Data)
+				}
+				return data
+			})
+			timesteps := tensors.FromFlatDataAndDimensions(f.Tensors["t"].Data, f.Tensors["t"].Shape...)
+			in := []*tensors.Tensor{channelsLast(f.Tensors["x"]), timesteps, channelsLast(f.Tensors["cotangent"])}
+			out := run(t, newEngine(t), append(in, w.tensors...), func(in []*graph.Node) []*graph.Node {
+				y := newUNet(p, w.names, in[3:]).forward(in[0], in[1])
+				return []*graph.Node{y, vjp(y, in[2], in[0])}
+			})
+			for i, what := range []string{"out", "vjp"} {
+				want := values(channelsLast(f.Tensors[what]))
+				e := distance(out[i], want) / norm(want)
+				t.Logf("%s: relative error %.2g", what, e)
+				if !(e <= 1e-5) {
+					t.Errorf("%s: relative error %.2g, want at most 1e-5", what, e)
+				}
+			}
+		})
+	}
+}
+
+// TestDenoiserGolden holds both priors and their VJPs to PyTorch. Errors are relative to the
+// inputs, because x - sigma eps cancels at a high sigma.
+func TestDenoiserGolden(t *testing.T) {
+	f := golden(t, "denoiser.safetensors")
+	e := newEngine(t)
+	for _, spec := range []struct{ name, load string }{
+		{"natural-small", "natural-small"},
+		{"natural-medium", "../priors/natural-medium.safetensors"},
+	} {
+		m, err := Load(spec.load, LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sigma := range []string{"100", "10", "1", "0.1"} {
+			get := func(what string) *tensors.Tensor {
+				return channelsLast(f.Tensors[spec.name+"/"+sigma+"/"+what])
+			}
+			s, err := strconv.ParseFloat(sigma, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x0hat, gradient := denoise(t, e, m, get("x"), tensors.FromValue([]float32{float32(s)}), get("cotangent"))
+			for _, c := range []struct {
+				what, relativeTo string
+				got              []float32
+			}{{"x0hat", "x", x0hat}, {"vjp", "cotangent", gradient}} {
+				e := distance(c.got, values(get(c.what))) / norm(values(get(c.relativeTo)))
+				t.Logf("%s at sigma %s: %s error %.2g", spec.name, sigma, c.what, e)
+				if !(e <= 2e-6) {
+					t.Errorf("%s at sigma %s: %s error %.2g, want at most 2e-6", spec.name, sigma, c.what, e)
+				}
+			}
+		}
+	}
+}
