@@ -1,12 +1,15 @@
 package checkpoint
 
 import (
+	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime/metrics"
+	"slices"
 	"testing"
 )
 
@@ -47,33 +50,27 @@ func fuzzRead(t *testing.T, data []byte) *File {
 	return f
 }
 
-// seed adds the first part of the files that match the pattern, which is the whole of small ones.
-func seed(f *testing.F, pattern string) {
-	names, err := filepath.Glob(pattern)
-	if err != nil || len(names) == 0 {
-		f.Fatalf("no file %s (%v)", pattern, err)
-	}
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b[:min(len(b), 8192)])
-	}
-}
-
 func FuzzSafetensors(f *testing.F) {
 	var buf bytes.Buffer
 	if err := Write(&buf, sample(), map[string]string{"config": "{}"}); err != nil {
 		f.Fatal(err)
 	}
-	f.Add(buf.Bytes())
-	f.Add(raw(`{"a":{"dtype":"BF16","shape":[2,1],"data_offsets":[0,4]},"b":{"dtype":"I8","shape":[],"data_offsets":[4,5]}}`, 0, 0, 1, 1, 2))
-	f.Add(raw(`{"h":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},"d":{"dtype":"F64","shape":[1],"data_offsets":[2,10]}}`, make([]byte, 10)...))
-	f.Add(raw(`{}`))
-	seed(f, "../testdata/unet_attention.safetensors")
-	f.Fuzz(func(t *testing.T, data []byte) {
-		file := fuzzRead(t, data)
+	n := binary.LittleEndian.Uint64(buf.Bytes())
+	f.Add(buf.Bytes()[8:8+n], buf.Bytes()[8+n:])
+	f.Add(buf.Bytes(), []byte{})
+	f.Add([]byte(`{"a":{"dtype":"BF16","shape":[2,1],"data_offsets":[0,4]},"b":{"dtype":"I8","shape":[],"data_offsets":[4,5]}}`), []byte{0, 0, 1, 1, 2})
+	f.Add([]byte(`{"h":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},"d":{"dtype":"F64","shape":[1],"data_offsets":[2,10]}}`), make([]byte, 10))
+	f.Add([]byte(`{}`), []byte{})
+	golden, err := os.ReadFile("../testdata/unet_attention.safetensors")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(golden[8:1024], golden[:1024])
+	f.Fuzz(func(t *testing.T, header, data []byte) {
+		// The bytes as they are, and as a header with the right length before it: most mutations
+		// of a whole file would only break the length.
+		fuzzRead(t, slices.Concat(header, data))
+		file := fuzzRead(t, raw(string(header), data...))
 		if file == nil || file.Format != FormatSafetensors {
 			return
 		}
@@ -95,9 +92,38 @@ func FuzzPyTorch(f *testing.F) {
 		p.str("a").tensor("FloatStorage", "0", 4, 0, []int64{2, 2}, []int64{1, 2})
 		p.str("b").tensor("FloatStorage", "0", 4, 1, []int64{3}, []int64{1})
 	}
+	f.Add(dictOf(items))
 	f.Add(torchZip(f, items))
 	f.Add(legacyOf(dictOf(items)))
-	seed(f, "testdata/*.pt")
-	seed(f, "testdata/*.pth")
-	f.Fuzz(func(t *testing.T, data []byte) { fuzzRead(t, data) })
+	// The whole of the small files, their pickles, and the first part of the golden ones.
+	for _, pattern := range []string{"testdata/*.pt", "testdata/*.pth"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil || len(names) == 0 {
+			f.Fatalf("no file %s (%v)", pattern, err)
+		}
+		for _, name := range names {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			if len(b) > 8192 {
+				f.Add(b[:1024])
+				continue
+			}
+			f.Add(b)
+			if z, err := openZip(newSource(bytes.NewReader(b), int64(len(b)))); err == nil {
+				off, size, err := z.locate("data.pkl")
+				if err != nil {
+					f.Fatal(err)
+				}
+				f.Add(b[off : off+size])
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		// The bytes as they are, and as the pickle of an archive: most mutations of a whole
+		// archive would only break its directory.
+		fuzzRead(t, data)
+		fuzzRead(t, zipOf(t, zip.Store, map[string][]byte{"data.pkl": data, "data/0": floats(1, 2, 3, 4)}))
+	})
 }
