@@ -111,19 +111,27 @@ func (s *Stream) Perm(n int) []int { return s.Sample(n, n) }
 func (s *Stream) Exponential() float64 { return -log(s.open()) }
 
 // Beta returns a number from the beta distribution of positive whole shapes a and b, as a ratio
-// of sums of exponential numbers. It panics on other shapes.
+// of gamma numbers. It panics on other shapes.
 func (s *Stream) Beta(a, b int) float64 {
 	if a < 1 || b < 1 {
 		panic("rng: Beta of a shape below 1")
 	}
-	var x, y float64
-	for range a {
-		x += s.Exponential()
-	}
-	for range b {
-		y += s.Exponential()
-	}
+	x, y := s.gamma(a), s.gamma(b)
 	return x / (x + y)
+}
+
+// gamma returns a number from the gamma distribution of whole shape n, as minus the logarithm of a
+// product of uniform numbers, 16 at a time so that the product cannot underflow.
+func (s *Stream) gamma(n int) float64 {
+	sum := 0.0
+	for ; n > 0; n -= 16 {
+		product := 1.0
+		for range min(n, 16) {
+			product *= s.open()
+		}
+		sum -= log(product)
+	}
+	return sum
 }
 
 // Triangular returns a number from the triangular distribution on [lo,hi] with the given mode,

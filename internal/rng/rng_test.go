@@ -114,7 +114,7 @@ func TestMoments(t *testing.T) {
 	moments(t, "Between", func() float64 { return s.Between(-1, 3) }, 1, 16.0/12, 256.0/80)
 	moments(t, "Normal", s.Normal, 0, 1, 3)
 	moments(t, "Exponential", s.Exponential, 1, 1, 9)
-	for _, lambda := range []float64{0.3, 4, 9.9, 10, 37.5, 1e4, 1e7} {
+	for _, lambda := range []float64{0.3, 4, 9.9, 10, 37.5, 1e4, 1e7, 1e13} {
 		moments(t, "Poisson", func() float64 { return s.Poisson(lambda) }, lambda, lambda, lambda*(1+3*lambda))
 	}
 	for _, shape := range [][2]int{{1, 1}, {1, 30}, {2, 20}} {
