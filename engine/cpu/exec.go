@@ -3,6 +3,7 @@ package cpu
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
@@ -72,6 +73,11 @@ func (e *Executable) Execute(inputs []backends.Buffer, donate []bool, d backends
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if r := recover(); r != nil {
+			outputs, err = nil, fmt.Errorf("cpu: %q: internal error: %v\n%s", e.name, r, debug.Stack())
+		}
+	}()
 	out, err := e.runner.run(b, in)
 	if err != nil {
 		return nil, fmt.Errorf("%w (in %q)", err, e.name)
