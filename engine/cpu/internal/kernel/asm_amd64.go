@@ -27,3 +27,17 @@ func computeAVX2x16(arg *block)
 
 //go:noescape
 func computeAVX2x8(arg *block)
+
+// The peak functions do n rounds of 12 independent multiply-adds of whole registers.
+
+func peakAVX512(n int)
+
+func peakAVX2(n int)
+
+func peakAssembly(s isa, n int) {
+	if s == isaAVX512 {
+		peakAVX512(n)
+	} else {
+		peakAVX2(n)
+	}
+}

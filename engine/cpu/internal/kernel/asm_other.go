@@ -16,7 +16,7 @@ func mulAddAssembly(s isa, dst, a, b, c *float32, n, stepB, stepC int) { panic(n
 
 func unaryAssembly(s isa, op unaryOp, dst, a *float32, n int) { panic(noAssembly) }
 
-func sumAssembly(s isa, a *float32, n int) float64 { panic(noAssembly) }
+func sumAssembly(is isa, a *float32, n int) float64 { panic(noAssembly) }
 
 func dotAssembly(s isa, a, b *float32, n int) float64 { panic(noAssembly) }
 
@@ -27,3 +27,5 @@ func mulAddRowsAssembly(is isa, dst, a, s, t *float32, pixels, channels, stepS, 
 func colSumAssembly(s isa, part, x *float32, rows, stride, n int) { panic(noAssembly) }
 
 func colDotAssembly(s isa, part, x, y *float32, rows, stride, n int) { panic(noAssembly) }
+
+func peakAssembly(s isa, n int) { panic(noAssembly) }

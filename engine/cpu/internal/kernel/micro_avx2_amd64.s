@@ -7,30 +7,11 @@
 // to Y3 an element of a row of the left-hand side, Y4 to Y15 the sums. See micro_amd64.h for the
 // other registers.
 
-// 16 times all ones, 16 zeros: the mask for n columns starts 16-n words from the start.
-DATA lanes<>+0(SB)/8, $-1
-DATA lanes<>+8(SB)/8, $-1
-DATA lanes<>+16(SB)/8, $-1
-DATA lanes<>+24(SB)/8, $-1
-DATA lanes<>+32(SB)/8, $-1
-DATA lanes<>+40(SB)/8, $-1
-DATA lanes<>+48(SB)/8, $-1
-DATA lanes<>+56(SB)/8, $-1
-DATA lanes<>+64(SB)/8, $0
-DATA lanes<>+72(SB)/8, $0
-DATA lanes<>+80(SB)/8, $0
-DATA lanes<>+88(SB)/8, $0
-DATA lanes<>+96(SB)/8, $0
-DATA lanes<>+104(SB)/8, $0
-DATA lanes<>+112(SB)/8, $0
-DATA lanes<>+120(SB)/8, $0
-GLOBL lanes<>(SB), RODATA|NOPTR, $128
-
 // LANES leaves the address of the mask in DX.
 #define LANES \
 	MOVQ $16, CX \
 	SUBQ block_n(DI), CX \
-	LEAQ lanes<>(SB), DX \
+	LEAQ ·lanes(SB), DX \
 	LEAQ (DX)(CX*4), DX
 
 #define ROWS16(DO, M, done) \
