@@ -13,6 +13,7 @@ type source struct {
 	size int64
 	left int64 // bytes that may still be read
 	buf  []byte
+	fail error // of the last ReadAt, if it was not the content's fault
 }
 
 const chunkSize = 1 << 18
@@ -73,6 +74,9 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 	n, err := s.r.ReadAt(p, off)
 	if n == len(p) {
 		return n, end
+	}
+	if !errors.Is(err, io.EOF) {
+		s.fail = err
 	}
 	return n, err
 }

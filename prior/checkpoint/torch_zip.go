@@ -47,13 +47,8 @@ func openZip(s *source) (*zipFile, error) {
 	s.left = min(saved, maxDirectory)
 	r, err := zip.NewReader(s, s.size)
 	s.left += saved - min(saved, maxDirectory)
-	switch {
-	case errors.Is(err, zip.ErrFormat), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, fmt.Errorf("no zip directory at its end: %w", ErrTruncated)
-	case errors.Is(err, zip.ErrInsecurePath):
-		return nil, fmt.Errorf("paths that lead out of the zip archive: %w", ErrFormat)
-	case err != nil:
-		return nil, fmt.Errorf("zip directory: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("zip directory: %w", zipError(s, err))
 	}
 	folder, found := "", false
 	for _, f := range r.File {
@@ -83,6 +78,20 @@ func openZip(s *source) (*zipFile, error) {
 	return z, nil
 }
 
+// zipError gives an error of archive/zip, most of which are bare texts, one of this package's kinds,
+// unless the disk is to blame. A file that is cut off has no directory, which is zip.ErrFormat.
+func zipError(s *source, err error) error {
+	switch {
+	case s.fail != nil:
+		return s.fail
+	case errors.Is(err, ErrFormat):
+		return err
+	case errors.Is(err, zip.ErrFormat), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%v: %w", err, ErrTruncated)
+	}
+	return fmt.Errorf("%v: %w", err, ErrFormat)
+}
+
 // locate returns where the content of an entry lies in the file.
 func (z *zipFile) locate(name string) (off, size int64, err error) {
 	f := z.files[name]
@@ -93,13 +102,8 @@ func (z *zipFile) locate(name string) (off, size int64, err error) {
 		return 0, 0, fmt.Errorf("%.100q is compressed or encrypted in the zip archive: %w", name, ErrUnsupported)
 	}
 	off, err = f.DataOffset()
-	switch {
-	case errors.Is(err, zip.ErrFormat):
-		return 0, 0, fmt.Errorf("%.100q has no header in the zip archive: %w", name, ErrFormat)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return 0, 0, fmt.Errorf("%.100q in the zip archive begins after the file: %w", name, ErrTruncated)
-	case err != nil:
-		return 0, 0, fmt.Errorf("%.100q in the zip archive: %w", name, err)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%.100q in the zip archive: %w", name, zipError(z.s, err))
 	}
 	size = int64(f.UncompressedSize64)
 	if !z.s.contains(off, size) {
