@@ -77,8 +77,11 @@ type Backend struct {
 
 var _ backends.Backend = (*Backend)(nil)
 
-// New starts a backend. It returns an error for a negative number of threads.
+// New starts a backend. It returns an error for a negative number of threads, and an ErrISA.
 func New(o Options) (*Backend, error) {
+	if err := CheckISA(); err != nil {
+		return nil, err
+	}
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("cpu: %d threads: the number cannot be negative", o.Threads)
 	}
