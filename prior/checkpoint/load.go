@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // entry is a tensor that a format has found and checked, but not read.
@@ -48,14 +50,14 @@ func loadAll(s *source, cfg *config, f *File, entries []entry) (*File, error) {
 			continue
 		}
 		if budget -= e.n; budget < 0 {
-			return nil, fmt.Errorf("tensor %q: the tensors need far more memory than the file of %d bytes holds: %w", e.name, s.size, ErrFormat)
+			return nil, fmt.Errorf("tensor %.100q: the tensors need far more memory than the file of %d bytes holds: %w", e.name, s.size, ErrFormat)
 		}
 		if e.n > math.MaxInt/4 {
-			return nil, fmt.Errorf("tensor %q: %d elements are too many for this machine: %w", e.name, e.n, ErrUnsupported)
+			return nil, fmt.Errorf("tensor %.100q: %d elements are too many for this machine: %w", e.name, e.n, ErrUnsupported)
 		}
 		data := make([]float32, e.n)
 		if err := e.load(data); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", e.name, err)
+			return nil, fmt.Errorf("tensor %.100q: %w", e.name, err)
 		}
 		if e.same != "" {
 			shared[e.same] = data
@@ -80,7 +82,7 @@ func selectNames(cfg *config, entries []entry, skipped map[string]string) (map[s
 		keep(name)
 	}
 	if len(names) == 0 && cfg.prefix != "" {
-		return nil, fmt.Errorf("no tensor's name begins with %q: %w", cfg.prefix, ErrTensors)
+		return nil, fmt.Errorf("no tensor's name begins with %.100q: %w", cfg.prefix, ErrTensors)
 	}
 	for trimmed := true; trimmed && len(names) > 0; {
 		trimmed = false
@@ -115,16 +117,16 @@ func Check(f *File, want map[string][]int) error {
 		t, ok := f.Tensors[name]
 		switch {
 		case !ok && f.Skipped[name] != "":
-			missing = append(missing, fmt.Sprintf("%s (stored as %s)", name, f.Skipped[name]))
+			missing = append(missing, fmt.Sprintf("%s (stored as %s)", show(name), f.Skipped[name]))
 		case !ok:
-			missing = append(missing, name)
+			missing = append(missing, show(name))
 		case !slices.Equal(t.Shape, want[name]):
-			misshapen = append(misshapen, fmt.Sprintf("%s is %v instead of %v", name, t.Shape, want[name]))
+			misshapen = append(misshapen, fmt.Sprintf("%s is %v instead of %v", show(name), t.Shape, want[name]))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Tensors)) {
 		if _, ok := want[name]; !ok {
-			unexpected = append(unexpected, name)
+			unexpected = append(unexpected, show(name))
 		}
 	}
 	var parts []string
@@ -140,6 +142,15 @@ func Check(f *File, want map[string][]int) error {
 		return nil
 	}
 	return fmt.Errorf("checkpoint: %s: %w: %s", f.Name, ErrTensors, strings.Join(parts, "; "))
+}
+
+// show returns a name as it is, or quoted and cut if it would disturb a sentence.
+func show(name string) string {
+	odd := func(r rune) bool { return r == utf8.RuneError || !unicode.IsGraphic(r) || unicode.IsSpace(r) }
+	if name != "" && len(name) <= 100 && !strings.ContainsFunc(name, odd) {
+		return name
+	}
+	return fmt.Sprintf("%.100q", name)
 }
 
 // enumerate joins up to ten names and counts the rest.

@@ -90,18 +90,18 @@ func checkOffsets(infos []tensorInfo, size int64) error {
 		n, ok := elements(t.shape, math.MaxInt64/16)
 		switch {
 		case t.begin < 0 || t.end < t.begin:
-			return fmt.Errorf("tensor %q has the offsets %d to %d: %w", t.name, t.begin, t.end, ErrFormat)
+			return fmt.Errorf("tensor %.100q has the offsets %d to %d: %w", t.name, t.begin, t.end, ErrFormat)
 		case !ok:
-			return fmt.Errorf("tensor %q has the impossible shape %v: %w", t.name, t.shape, ErrFormat)
+			return fmt.Errorf("tensor %.100q has the impossible shape %v: %w", t.name, t.shape, ErrFormat)
 		case n*t.dtype.size != t.end-t.begin:
-			return fmt.Errorf("tensor %q has %d bytes, and shape %v in %s needs %d: %w",
+			return fmt.Errorf("tensor %.100q has %d bytes, and shape %v in %s needs %d: %w",
 				t.name, t.end-t.begin, t.shape, t.dtype.name, n*t.dtype.size, ErrFormat)
 		case t.begin < end:
-			return fmt.Errorf("tensor %q overlaps another one: %w", t.name, ErrFormat)
+			return fmt.Errorf("tensor %.100q overlaps another one: %w", t.name, ErrFormat)
 		case t.begin > end:
-			return fmt.Errorf("tensor %q leaves a gap of %d bytes before it: %w", t.name, t.begin-end, ErrFormat)
+			return fmt.Errorf("tensor %.100q leaves a gap of %d bytes before it: %w", t.name, t.begin-end, ErrFormat)
 		case t.end > size:
-			return fmt.Errorf("tensor %q ends at byte %d of %d: %w", t.name, t.end, size, ErrTruncated)
+			return fmt.Errorf("tensor %.100q ends at byte %d of %d: %w", t.name, t.end, size, ErrTruncated)
 		}
 		end = t.end
 	}
@@ -121,14 +121,14 @@ func parseHeader(r io.Reader) ([]tensorInfo, map[string]string, error) {
 	seen := make(map[string]bool)
 	err := object(dec, func(name string) error {
 		if seen[name] {
-			return fmt.Errorf("%q appears twice: %w", name, ErrFormat)
+			return fmt.Errorf("%.100q appears twice: %w", name, ErrFormat)
 		}
 		seen[name] = true
 		if name == metadataKey {
 			metadata = make(map[string]string)
 			return object(dec, func(key string) error {
 				if _, ok := metadata[key]; ok {
-					return fmt.Errorf("metadata %q appears twice: %w", key, ErrFormat)
+					return fmt.Errorf("metadata %.100q appears twice: %w", key, ErrFormat)
 				}
 				v, err := token[string](dec)
 				metadata[key] = v
@@ -137,7 +137,7 @@ func parseHeader(r io.Reader) ([]tensorInfo, map[string]string, error) {
 		}
 		t, err := parseTensor(dec, name)
 		if err != nil {
-			return fmt.Errorf("tensor %q: %w", name, err)
+			return fmt.Errorf("tensor %.100q: %w", name, err)
 		}
 		infos = append(infos, t)
 		return nil
@@ -156,7 +156,7 @@ func parseTensor(dec *json.Decoder, name string) (tensorInfo, error) {
 	seen := make(map[string]bool, 3)
 	err := object(dec, func(field string) error {
 		if seen[field] {
-			return fmt.Errorf("%q appears twice: %w", field, ErrFormat)
+			return fmt.Errorf("%.100q appears twice: %w", field, ErrFormat)
 		}
 		seen[field] = true
 		switch field {
@@ -166,7 +166,7 @@ func parseTensor(dec *json.Decoder, name string) (tensorInfo, error) {
 				return err
 			}
 			if t.dtype = safetensorsTypes[v]; t.dtype == nil {
-				return fmt.Errorf("the element type %q: %w", v, ErrUnsupported)
+				return fmt.Errorf("the element type %.100q: %w", v, ErrUnsupported)
 			}
 			return nil
 		case "shape":
@@ -188,14 +188,14 @@ func parseTensor(dec *json.Decoder, name string) (tensorInfo, error) {
 			}
 			return err
 		}
-		return fmt.Errorf("the field %q: %w", field, ErrUnsupported)
+		return fmt.Errorf("the field %.100q: %w", field, ErrUnsupported)
 	})
 	if err != nil {
 		return t, err
 	}
 	for _, field := range []string{"dtype", "shape", "data_offsets"} {
 		if !seen[field] {
-			return t, fmt.Errorf("%q is missing: %w", field, ErrFormat)
+			return t, fmt.Errorf("%.100q is missing: %w", field, ErrFormat)
 		}
 	}
 	return t, nil
@@ -231,7 +231,7 @@ func integers(dec *json.Decoder, limit int) ([]int64, error) {
 		}
 		v, err := strconv.ParseInt(num.String(), 10, 64)
 		if err != nil || v < 0 {
-			return nil, fmt.Errorf("%s where a size belongs: %w", num, ErrFormat)
+			return nil, fmt.Errorf("%.40s where a size belongs: %w", num, ErrFormat)
 		}
 		if list = append(list, v); len(list) > limit {
 			return nil, fmt.Errorf("more than %d numbers: %w", limit, ErrFormat)
@@ -261,7 +261,7 @@ func token[T any](dec *json.Decoder) (T, error) {
 	}
 	v, ok := tok.(T)
 	if !ok {
-		return zero, fmt.Errorf("unexpected JSON %v: %w", tok, ErrFormat)
+		return zero, fmt.Errorf("unexpected %.40q in the JSON: %w", fmt.Sprint(tok), ErrFormat)
 	}
 	return v, nil
 }

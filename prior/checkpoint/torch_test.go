@@ -172,6 +172,10 @@ func TestCheck(t *testing.T) {
 	if !errors.Is(err, ErrTensors) || err.Error() != says {
 		t.Errorf("got %v\nwant %s", err, says)
 	}
+	f.Tensors["a\nb"] = Tensor{nil, []float32{1}}
+	if err = Check(f, want); !strings.Contains(fmt.Sprint(err), `2 unexpected: "a\nb", half;`) {
+		t.Errorf("with a strange name: %v", err)
+	}
 	for i := range 12 {
 		want[fmt.Sprintf("w%02d", i)] = nil
 	}
