@@ -1,0 +1,148 @@
+// Package spgd restores degraded photographs with a pretrained diffusion prior, by stabilised
+// progressive gradient diffusion (SPGD, arXiv 2507.06656).
+//
+// A photograph x0 was measured as y = A(x0) + noise, with a known operator A: a blur, missing
+// pixels, a lower resolution. [Degrade] simulates such a measurement, package measurement reads
+// one from a picture or a file, and [Restore] estimates x0 from it:
+//
+//	e, err := engine.New(engine.Options{})
+//	p, err := spgd.LoadPrior("natural-small")
+//	m, err := spgd.Degrade(ctx, e, operator.Task{Name: operator.TaskInpaint, Mask: "random:0.8"},
+//		photo, measurement.Noise{Sigma: 0.01}, 1)
+//	res, err := spgd.Restore(ctx, e, p, m, spgd.DefaultSettings(), spgd.Options{Seed: 1})
+//
+// Images are in [-1,1]. The parts behind these functions are public packages too: priors and
+// their networks in prior, operators in operator, the sampler and the driver that runs it in
+// sampler. A [prior.Denoiser] or [operator.Operator] of the caller's own serves as well.
+package spgd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gomlx/gomlx/pkg/core/tensors"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/measurement"
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// Settings are the sampler's parameters. A StepSize of 0 asks for the operator's default,
+// operator.DefaultStepSize.
+type Settings = sampler.Settings
+
+// DefaultSettings is the paper's algorithm in 30 steps of 3 likelihood steps.
+func DefaultSettings() Settings { return sampler.DefaultSettings() }
+
+// ReleasedSettings is the algorithm that the authors' published code runs.
+func ReleasedSettings() Settings { return sampler.ReleasedSettings() }
+
+// Errors that a caller may want to tell apart, found with errors.Is.
+var (
+	ErrSettings = sampler.ErrSettings // settings out of range
+	ErrProblem  = sampler.ErrProblem  // a measurement that does not fit its operator, or holds NaN
+	ErrDiverged = sampler.ErrDiverged // a step size too large
+)
+
+// LoadPrior loads a prior that comes with the program, by its name, or a checkpoint in
+// safetensors or PyTorch form, by its path. See prior.Load for its errors and for checkpoints
+// that do not describe their network.
+func LoadPrior(spec string) (prior.Denoiser, error) {
+	m, err := prior.Load(spec, prior.LoadOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Degrade simulates the measurement of a clean image: the task's operator, its mask or kernel
+// drawn from the seed where the task says random, then noise drawn from the seed. Tasks whose
+// mask or kernel is a picture go through operator.Build and measurement.Simulate.
+func Degrade(ctx context.Context, e *engine.Engine, task operator.Task, img *imageio.Image, noise measurement.Noise, seed uint64) (*measurement.Measurement, error) {
+	op, _, err := operator.Build(task, img.Height, img.Width, seed, operator.Files{})
+	if err != nil {
+		return nil, err
+	}
+	return measurement.Simulate(ctx, e, []*imageio.Image{img}, op, task, noise, seed)
+}
+
+// Options are what Restore takes beside the problem and the settings. The zero value is usable.
+type Options struct {
+	// Seed and an image's index name the noise that the image starts from.
+	Seed uint64
+	// Images are those indices; nil means 0 to N-1.
+	Images []uint32
+	// Progress, if not nil, is called after every evaluation of the denoiser.
+	Progress func(sampler.Progress)
+	// Observers are called after every outer step.
+	Observers []sampler.Observer
+}
+
+// Result is a restoration.
+type Result struct {
+	// Images are the restored images, in the order of the measurement. They are not clipped.
+	Images []*imageio.Image
+	// Estimates are the prior's last estimates D(x; sigma) of the clean images. At the end of the
+	// schedule they differ from Images by the last likelihood push.
+	Estimates []*imageio.Image
+	// Settings are those used, with the step size filled in.
+	Settings Settings
+	// Run has the records of the steps, the cost and the times.
+	Run *sampler.Result
+}
+
+// Restore estimates the images behind a measurement. Each image of a batch gets what it gets
+// alone under its index, and equal inputs give equal bytes on one machine. The errors wrap
+// ErrSettings, ErrProblem or ErrDiverged where they apply; when ctx ends, it returns ctx.Err()
+// after the network evaluation in progress.
+//
+// To restore several measurements of one operator, use a sampler.Driver, which keeps its
+// compiled programs.
+func Restore(ctx context.Context, e *engine.Engine, d prior.Denoiser, m *measurement.Measurement, s Settings, o Options) (*Result, error) {
+	if s.StepSize == 0 {
+		s.StepSize, _, _ = operator.DefaultStepSize(m.Operator)
+	}
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	driver, err := sampler.NewDriver(e, d, m.Operator)
+	if err != nil {
+		return nil, err
+	}
+	defer driver.Close()
+	y := m.Tensor()
+	defer func() { _ = y.FinalizeAll() }() // frees the copy on the device
+	run, err := driver.Run(ctx, sampler.SPGD{Settings: s}, sampler.Job{
+		Y: y, Seed: o.Seed, Images: o.Images, Progress: o.Progress, Observers: o.Observers,
+	})
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{Settings: s, Run: run}
+	if res.Images, err = images(run.X); err != nil {
+		return nil, err
+	}
+	if res.Estimates, err = images(run.X0hat); err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// images splits a tensor of [N,H,W,C].
+func images(t *tensors.Tensor) ([]*imageio.Image, error) {
+	d := t.Shape().Dimensions
+	out := make([]*imageio.Image, d[0])
+	err := t.ConstFlatData(func(flat any) {
+		for i := range out {
+			out[i] = imageio.New(d[1], d[2], d[3])
+			copy(out[i].Pix, flat.([]float32)[i*len(out[i].Pix):])
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("spgd: reading the result: %w", err)
+	}
+	return out, nil
+}
