@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gomlx/gomlx/pkg/core/dtypes"
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
@@ -23,8 +24,8 @@ func newEngine(t testing.TB) *engine.Engine {
 	return e
 }
 
-// run compiles and runs a graph once, and returns its outputs' values.
-func run(t testing.TB, e *engine.Engine, in []*tensors.Tensor, build func(in []*graph.Node) []*graph.Node) [][]float32 {
+// compile compiles a graph for inputs of the shapes of in, and returns a function that runs it.
+func compile(t testing.TB, e *engine.Engine, in []*tensors.Tensor, build func(in []*graph.Node) []*graph.Node) func(in ...*tensors.Tensor) [][]float32 {
 	t.Helper()
 	inputs := make([]shapes.Shape, len(in))
 	for i, x := range in {
@@ -34,16 +35,24 @@ func run(t testing.TB, e *engine.Engine, in []*tensors.Tensor, build func(in []*
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
-	out, err := p.Run(in...)
-	if err != nil {
-		t.Fatal(err)
+	return func(in ...*tensors.Tensor) [][]float32 {
+		t.Helper()
+		out, err := p.Run(in...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := make([][]float32, len(out))
+		for i, x := range out {
+			data[i] = values(x)
+		}
+		return data
 	}
-	values := make([][]float32, len(out))
-	for i, x := range out {
-		values[i] = tensors.MustCopyFlatData[float32](x)
-	}
-	return values
+}
+
+// run compiles a graph, runs it once, and returns its outputs' values.
+func run(t testing.TB, e *engine.Engine, in []*tensors.Tensor, build func(in []*graph.Node) []*graph.Node) [][]float32 {
+	t.Helper()
+	return compile(t, e, in, build)(in...)
 }
 
 // vjp returns the vector-Jacobian product of out with respect to x.
@@ -51,15 +60,26 @@ func vjp(out, cotangent, x *graph.Node) *graph.Node {
 	return graph.Gradient(graph.ReduceAllSum(graph.Mul(out, cotangent)), x)[0]
 }
 
-// denoise runs D(x; sigma) and its VJP with respect to x.
-func denoise(t testing.TB, e *engine.Engine, d Denoiser, x, sigma, cotangent *tensors.Tensor) (x0hat, gradient []float32) {
+// denoiser compiles D(x; sigma) and its VJP with respect to x, for x of the given shape.
+func denoiser(t testing.TB, e *engine.Engine, d Denoiser, dims []int) func(x, sigma, cotangent *tensors.Tensor) (x0hat, gradient []float32) {
 	t.Helper()
-	in := append([]*tensors.Tensor{x, sigma, cotangent}, d.Weights()...)
-	out := run(t, e, in, func(in []*graph.Node) []*graph.Node {
+	like := func(dims ...int) *tensors.Tensor { return tensors.FromShape(shapes.Make(dtypes.Float32, dims...)) }
+	in := append([]*tensors.Tensor{like(dims...), like(dims[0]), like(dims...)}, d.Weights()...)
+	run := compile(t, e, in, func(in []*graph.Node) []*graph.Node {
 		y := d.Denoise(in[3:], in[0], in[1])
 		return []*graph.Node{y, vjp(y, in[2], in[0])}
 	})
-	return out[0], out[1]
+	return func(x, sigma, cotangent *tensors.Tensor) (x0hat, gradient []float32) {
+		t.Helper()
+		out := run(append([]*tensors.Tensor{x, sigma, cotangent}, d.Weights()...)...)
+		return out[0], out[1]
+	}
+}
+
+// denoise runs D(x; sigma) and its VJP with respect to x.
+func denoise(t testing.TB, e *engine.Engine, d Denoiser, x, sigma, cotangent *tensors.Tensor) (x0hat, gradient []float32) {
+	t.Helper()
+	return denoiser(t, e, d, x.Shape().Dimensions)(x, sigma, cotangent)
 }
 
 func golden(t testing.TB, name string, o ...checkpoint.Option) *checkpoint.File {
