@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-
-	"github.com/x448/float16"
 )
 
 // dtype is an element type.
@@ -56,11 +54,14 @@ func fromBFloat16(dst []float32, src []byte) int {
 
 func fromFloat16(dst []float32, src []byte) int {
 	for i := range dst {
-		h := float16.Frombits(binary.LittleEndian.Uint16(src[2*i:]))
-		if !h.IsFinite() {
+		h := uint32(binary.LittleEndian.Uint16(src[2*i:]))
+		if h&0x7c00 == 0x7c00 {
 			return i
 		}
-		dst[i] = h.Float32()
+		// The exponent's bias is 15 in float16 and 127 in float32. The multiplication makes up for
+		// the difference, and normalises what is subnormal in float16.
+		v := math.Float32frombits(h&0x7fff<<13) * 0x1p112
+		dst[i] = math.Float32frombits(math.Float32bits(v) | h&0x8000<<16)
 	}
 	return -1
 }

@@ -58,6 +58,18 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// Every float16 there is, against another implementation.
+func TestFloat16(t *testing.T) {
+	for h := range 1 << 16 {
+		want := float16.Frombits(uint16(h))
+		var got [1]float32
+		bad := fromFloat16(got[:], []byte{byte(h), byte(h >> 8)})
+		if want.IsFinite() != (bad < 0) || bad < 0 && math.Float32bits(got[0]) != math.Float32bits(want.Float32()) {
+			t.Fatalf("%#04x is %v (index of the first that is not finite: %d), want %v", h, got[0], bad, want)
+		}
+	}
+}
+
 // roundBFloat16 rounds to nearest, ties to even.
 func roundBFloat16(v float32) float32 {
 	b := math.Float32bits(v)

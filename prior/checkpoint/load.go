@@ -15,7 +15,6 @@ type entry struct {
 	name  string
 	shape []int
 	n     int64 // elements
-	dtype *dtype
 	// same identifies the bytes of the tensor; entries with an equal, non-empty value share Data.
 	same string
 	// load fills the tensor's n elements.

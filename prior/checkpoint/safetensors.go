@@ -72,7 +72,7 @@ func readSafetensors(s *source, cfg *config) (*File, error) {
 			continue
 		}
 		entries = append(entries, entry{
-			name: t.name, shape: t.shape, n: (t.end - t.begin) / t.dtype.size, dtype: t.dtype,
+			name: t.name, shape: t.shape, n: (t.end - t.begin) / t.dtype.size,
 			load: func(dst []float32) error { return s.readDense(dst, t.dtype, start+t.begin) },
 		})
 	}
