@@ -25,6 +25,7 @@ type Options struct {
 // Engine compiles graphs for one backend. It is safe for use by one goroutine at a time.
 type Engine struct {
 	backend backends.Backend
+	copies  map[*tensors.Tensor]*tensors.Tensor // of tensors that live on other engines
 }
 
 // New starts an engine on this program's CPU backend.
@@ -46,10 +47,14 @@ func WithBackend(b backends.Backend) *Engine { return &Engine{backend: b} }
 func (e *Engine) Backend() backends.Backend { return e.backend }
 
 // Close releases the backend. Tensors that live on it become invalid.
-func (e *Engine) Close() { e.backend.Finalize() }
+func (e *Engine) Close() {
+	e.copies = nil
+	e.backend.Finalize()
+}
 
 // Program is a graph compiled for fixed input shapes.
 type Program struct {
+	engine *Engine
 	name   string
 	inputs []shapes.Shape
 	graph  *graph.Graph
@@ -65,7 +70,7 @@ func (e *Engine) Compile(name string, inputs []shapes.Shape, build func(in []*gr
 		in[i] = graph.Parameter(g, fmt.Sprintf("in%d", i), s)
 	}
 	g.Compile(build(in)...)
-	return &Program{name: name, inputs: inputs, graph: g}, nil
+	return &Program{engine: e, name: name, inputs: inputs, graph: g}, nil
 }
 
 // Run executes the program. Inputs that are not on the backend yet are uploaded and stay there,
@@ -80,7 +85,11 @@ func (p *Program) Run(inputs ...*tensors.Tensor) (outputs []*tensors.Tensor, err
 		if !t.Shape().Equal(p.inputs[i]) {
 			return nil, fmt.Errorf("engine: %s: input %d has shape %s, want %s", p.name, i, t.Shape(), p.inputs[i])
 		}
-		in[i] = t
+		own, err := p.engine.own(t)
+		if err != nil {
+			return nil, err
+		}
+		in[i] = own
 	}
 	return p.graph.Run(in...), nil
 }
