@@ -1,0 +1,110 @@
+package spgd_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"math"
+
+	"github.com/seed-0f004ec9/spgd"
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/measurement"
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// gradient is a small picture: a ramp of light from the left to the right.
+func gradient(height, width int) *imageio.Image {
+	img := imageio.New(height, width, 3)
+	for i := range img.Pix {
+		img.Pix[i] = float32(i/3%width)/float32(width)*1.6 - 0.8
+	}
+	return img
+}
+
+// Restore a picture of which half the pixels are missing, with the embedded prior. A real run
+// takes the default settings; this one is cut short.
+func Example() {
+	ctx := context.Background()
+	e, err := engine.New(engine.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	p, err := spgd.LoadPrior("natural-small")
+	if err != nil {
+		log.Fatal(err)
+	}
+	task := operator.Task{Name: operator.TaskInpaint, Mask: "random:0.5"}
+	m, err := spgd.Degrade(ctx, e, task, gradient(16, 24), measurement.Noise{Sigma: 0.01}, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	s := spgd.DefaultSettings()
+	s.Steps, s.Warmup, s.SigmaMax = 2, 1, 1
+	res, err := spgd.Restore(ctx, e, p, m, s, spgd.Options{Seed: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	img := res.Images[0]
+	fmt.Printf("%s: %dx%d, step size %g, %d network evaluations\n",
+		m.Operator.Name(), img.Width, img.Height, res.Settings.StepSize, res.Run.Cost.NFE())
+	// Output:
+	// inpaint:random:0.5: 24x16, step size 2.5, 4 network evaluations
+}
+
+// Watch a run: the angle between what the prior and the measurement pull at.
+func ExampleRestore_observer() {
+	ctx := context.Background()
+	e, err := engine.New(engine.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+
+	// The exact denoiser of independent normal pixels stands in for a network.
+	const h, w = 4, 4
+	variance := make([]float64, h*w*3)
+	for i := range variance {
+		variance[i] = 0.25
+	}
+	p, err := prior.NewDiagonalGaussian(make([]float64, h*w*3), variance, h, w, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := spgd.Degrade(ctx, e, operator.Task{Name: operator.TaskDenoise}, gradient(h, w), measurement.Noise{Sigma: 0.1}, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	s := spgd.DefaultSettings()
+	s.Steps, s.SigmaMax = 3, 2
+	watch := sampler.ObserverFunc(func(snap *sampler.Snapshot) error {
+		angle := snap.Angles.DenoiseLikelihood[0]
+		fmt.Printf("step %d: sigma %.1f, an angle: %t\n", snap.K, snap.Sigma, angle >= 0 && angle <= 180)
+		return nil
+	})
+	if _, err := spgd.Restore(ctx, e, p, m, s, spgd.Options{Observers: []sampler.Observer{watch}}); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// step 0: sigma 2.0, an angle: true
+	// step 1: sigma 0.5, an angle: true
+	// step 2: sigma 0.1, an angle: true
+}
+
+// Errors say what to change.
+func ExampleSettings() {
+	s := spgd.DefaultSettings()
+	s.StepSize = math.NaN()
+	err := s.Validate()
+	fmt.Println(errors.Is(err, spgd.ErrSettings))
+	fmt.Println(err)
+	// Output:
+	// true
+	// sampler: invalid sampler settings: the step size is NaN, want a positive finite number
+}
