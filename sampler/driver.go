@@ -32,7 +32,9 @@ type Sampler interface {
 	Sigmas() []float64
 	// State lists the state tensors beside x and x0hat. They start at zero.
 	State() []string
-	// Stages are the programs. Only those that Step runs are compiled.
+	// Stages are the programs. Only those that Step runs are compiled; the first, which has to be
+	// the largest that every run needs, before the state is made, so that a problem too large for
+	// the memory is refused before it takes any.
 	Stages() []Stage
 	// StepCost is what one outer step costs.
 	StepCost() Cost
@@ -224,11 +226,16 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	start := time.Now()
+	if _, err := d.program(s.Name(), s.Stages()[0], n); err != nil {
+		return nil, err
+	}
 	r, err := newRun(ctx, d, s, j, n)
 	if err != nil {
 		return nil, err
 	}
 	defer r.release()
+	r.compile, r.start = r.start.Sub(start), start
 	for r.k = range r.steps() {
 		r.record = StepRecord{K: r.k, Steps: r.steps(), Sigma: r.Sigma(), SigmaNext: r.SigmaNext()}
 		if err := s.Step(r); err != nil {
