@@ -93,9 +93,17 @@ const (
 
 // Validate says what is wrong with the configuration, if anything. The error is an ErrConfig.
 func (c *Config) Validate() error {
-	bad := func(format string, args ...any) error {
-		return fmt.Errorf("prior: %w: %s", ErrConfig, fmt.Sprintf(format, args...))
+	if err := c.validate(); err != nil {
+		return fmt.Errorf("prior: %w", err)
 	}
+	return nil
+}
+
+func badConfig(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+}
+
+func (c *Config) validate() error {
 	positive := []struct {
 		name     string
 		n, limit int
@@ -106,45 +114,45 @@ func (c *Config) Validate() error {
 	}
 	for _, p := range positive {
 		if p.n < 1 || p.n > p.limit {
-			return bad("%s is %d, want 1 to %d", p.name, p.n, p.limit)
+			return badConfig("%s is %d, want 1 to %d", p.name, p.n, p.limit)
 		}
 	}
 	if c.NumChannels%2 != 0 {
-		return bad("num_channels is %d, want an even number: the timestep embedding has as many sines as cosines", c.NumChannels)
+		return badConfig("num_channels is %d, want an even number: the timestep embedding has as many sines as cosines", c.NumChannels)
 	}
 	want := c.InChannels
 	if c.LearnSigma {
 		want *= 2
 	}
 	if c.OutChannels != want {
-		return bad("out_channels is %d, want %d with in_channels %d and learn_sigma %t", c.OutChannels, want, c.InChannels, c.LearnSigma)
+		return badConfig("out_channels is %d, want %d with in_channels %d and learn_sigma %t", c.OutChannels, want, c.InChannels, c.LearnSigma)
 	}
 	for i, m := range c.ChannelMult {
 		if !(m > 0) || m*float64(c.NumChannels) > maxChannels {
-			return bad("channel_mult[%d] is %g", i, m)
+			return badConfig("channel_mult[%d] is %g", i, m)
 		}
 		if w := c.width(i); w == 0 || w%groups != 0 {
-			return bad("channel_mult[%d] = %g makes %d channels, want a multiple of %d", i, m, w, groups)
+			return badConfig("channel_mult[%d] = %g makes %d channels, want a multiple of %d", i, m, w, groups)
 		}
 	}
 	for _, r := range c.AttentionResolutions {
 		if r < 1 || c.ImageSize%r != 0 {
-			return bad("attention_resolutions holds %d, which does not divide image_size %d", r, c.ImageSize)
+			return badConfig("attention_resolutions holds %d, which does not divide image_size %d", r, c.ImageSize)
 		}
 	}
 	for _, n := range []int{c.NumHeads, c.NumHeadsUpsample, c.NumHeadChannels} {
 		if n < 0 {
-			return bad("a number of heads or head channels is %d", n)
+			return badConfig("a number of heads or head channels is %d", n)
 		}
 	}
 	if c.NumHeads == 0 && c.NumHeadChannels == 0 {
-		return bad("neither num_heads nor num_head_channels is given")
+		return badConfig("neither num_heads nor num_head_channels is given")
 	}
-	return c.validateHeads(bad)
+	return c.validateHeads()
 }
 
 // validateHeads checks that the heads divide the channels wherever there is attention.
-func (c *Config) validateHeads(bad func(string, ...any) error) error {
+func (c *Config) validateHeads() error {
 	for i := range c.ChannelMult {
 		middle := i == len(c.ChannelMult)-1
 		if !middle && !c.attends(1<<i) {
@@ -152,11 +160,11 @@ func (c *Config) validateHeads(bad func(string, ...any) error) error {
 		}
 		w := c.width(i)
 		if c.NumHeadChannels > 0 && w%c.NumHeadChannels != 0 {
-			return bad("%d channels of level %d are no multiple of num_head_channels %d", w, i, c.NumHeadChannels)
+			return badConfig("%d channels of level %d are no multiple of num_head_channels %d", w, i, c.NumHeadChannels)
 		}
 		for _, decoder := range []bool{false, true} {
 			if h := c.heads(w, decoder); w%h != 0 {
-				return bad("%d channels of level %d are no multiple of %d heads", w, i, h)
+				return badConfig("%d channels of level %d are no multiple of %d heads", w, i, h)
 			}
 		}
 	}

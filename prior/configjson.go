@@ -16,9 +16,15 @@ import (
 // is not known is an error, because it may name a network this is not; keys that concern training
 // only are accepted. Errors are ErrConfig.
 func ParseConfig(text string) (Config, error) {
-	bad := func(format string, args ...any) (Config, error) {
-		return Config{}, fmt.Errorf("prior: %w: %s", ErrConfig, fmt.Sprintf(format, args...))
+	c, err := parseConfig(text)
+	if err != nil {
+		return Config{}, fmt.Errorf("prior: %w", err)
 	}
+	return c, nil
+}
+
+func parseConfig(text string) (Config, error) {
+	bad := func(format string, args ...any) (Config, error) { return Config{}, badConfig(format, args...) }
 	dec := json.NewDecoder(strings.NewReader(text))
 	var fields map[string]json.RawMessage
 	if err := dec.Decode(&fields); err != nil {
@@ -56,10 +62,7 @@ func ParseConfig(text string) (Config, error) {
 			c.OutChannels *= 2
 		}
 	}
-	if err := c.Validate(); err != nil {
-		return Config{}, err
-	}
-	return c, nil
+	return c, c.validate()
 }
 
 // readers returns what to do with the value of each known key.

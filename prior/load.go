@@ -26,7 +26,8 @@ type LoadOptions struct {
 // Load loads a prior. spec is the name of an embedded one (see List) or else the path of a
 // checkpoint in any format that package checkpoint reads. A checkpoint holds the state dict of a
 // guided-diffusion UNet, in safetensors with the configuration as JSON in the metadata entry
-// "config".
+// "config"; what the entries "parameterization", "data_range" and "schedule" say, if there, must
+// be what the embedded priors say.
 //
 // Errors wrap those of package checkpoint (a file that cannot be read; missing, unexpected or
 // misshapen tensors; NaN), ErrConfig or ErrNoConfig.
@@ -87,17 +88,21 @@ func fileConfig(f *checkpoint.File, o LoadOptions) (Config, error) {
 		return named, nil
 	}
 	// What else a file may say about its network must agree with what is done with it.
-	for key, want := range map[string]string{"parameterization": "eps", "data_range": "[-1,1]"} {
-		if got, ok := f.Metadata[key]; ok && got != want {
-			return fail(fmt.Errorf("%w: %s is %q, only %q is supported", ErrConfig, key, got, want))
+	for _, m := range [][2]string{
+		{"parameterization", "eps"},
+		{"data_range", "[-1,1]"},
+		{"schedule", "VP, continuous, beta_min 0.1, beta_max 20, timestep input 999*t"},
+	} {
+		if got, ok := f.Metadata[m[0]]; ok && got != m[1] {
+			return fail(badConfig("%s is %q, only %q is supported", m[0], got, m[1]))
 		}
 	}
-	c, err := ParseConfig(text)
+	c, err := parseConfig(text)
 	if err != nil {
 		return fail(err)
 	}
 	if o.Network != "" && !reflect.DeepEqual(c, named) {
-		return fail(fmt.Errorf("%w: the file describes another network than %s", ErrConfig, o.Network))
+		return fail(badConfig("the file describes another network than %s", o.Network))
 	}
 	return c, nil
 }

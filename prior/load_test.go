@@ -142,6 +142,7 @@ func TestLoadErrors(t *testing.T) {
 		{described(map[string]string{"config": "{}"}), "", ErrConfig, "channel_mult is missing"},
 		{described(map[string]string{"config": tinyConfig, "parameterization": "v"}), "", ErrConfig, `parameterization is "v"`},
 		{described(map[string]string{"config": tinyConfig, "data_range": "[0,1]"}), "", ErrConfig, `data_range is "[0,1]"`},
+		{described(map[string]string{"config": tinyConfig, "schedule": "cosine"}), "", ErrConfig, `schedule is "cosine"`},
 		{"no-such-file.safetensors", "", fs.ErrNotExist, "no-such-file.safetensors"},
 		{"natural-medium", "", fs.ErrNotExist, "priors/natural-medium.safetensors"},
 	} {
@@ -151,6 +152,9 @@ func TestLoadErrors(t *testing.T) {
 		}
 		if err != nil && strings.ContainsAny(err.Error(), "\n") {
 			t.Errorf("error of several lines: %v", err)
+		}
+		if err != nil && strings.Count(err.Error(), "prior: ") != 1 {
+			t.Errorf("error without one prefix: %v", err)
 		}
 	}
 }

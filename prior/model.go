@@ -16,7 +16,9 @@ const (
 	timesteps = 999.0
 )
 
-// Model is a Denoiser made of a guided-diffusion UNet that predicts the noise eps.
+// Model is a Denoiser made of a guided-diffusion UNet that predicts the noise eps. Its weights stay
+// on the first engine that runs them, and GoMLX refuses to share them: a second engine needs a
+// model of its own.
 type Model struct {
 	name    string
 	config  Config
