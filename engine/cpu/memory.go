@@ -8,6 +8,20 @@ import (
 // ErrMemory is wrapped by Compile's error when a computation needs more memory than there is.
 var ErrMemory = errors.New("not enough memory")
 
+// MemoryError is the error itself, an ErrMemory. Sizes are in bytes.
+type MemoryError struct {
+	Need int // beyond what the process holds already
+	Have int // what it can still get
+}
+
+// Error says how much is missing.
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("%v: the computation needs %s more, %s are available", ErrMemory, bytesString(e.Need), bytesString(e.Have))
+}
+
+// Unwrap returns ErrMemory.
+func (e *MemoryError) Unwrap() error { return ErrMemory }
+
 // checkMemory tells whether a plan fits: its arena, beyond what the backend holds already, its
 // outputs and the packed forms of the kernels, for which as much as their parameters is counted.
 func (b *Backend) checkMemory(p *plan) error {
@@ -21,7 +35,7 @@ func (b *Backend) checkMemory(p *plan) error {
 		}
 	}
 	if have, known := availableMemory(); known && need > have {
-		return fmt.Errorf("cpu: %w: the computation needs %s more, %s are available", ErrMemory, bytesString(need), bytesString(have))
+		return fmt.Errorf("cpu: %w", &MemoryError{Need: need, Have: have})
 	}
 	return nil
 }
