@@ -249,15 +249,19 @@ func wrapAround(x []complex128, t dtypes.DType) {
 	if t.IsUnsigned() {
 		low = 0
 	}
+	end := low + span
+	if t.Size() == 8 { // the largest number rounds to the end itself
+		end = math.Nextafter(end, math.Inf(1))
+	}
 	for i, v := range x {
-		if real(v) >= low && real(v) < low+span {
+		if real(v) >= low && real(v) < end {
 			continue
 		}
 		w := math.Mod(real(v), span)
 		if w < 0 {
 			w += span
 		}
-		if w >= low+span {
+		if w >= end {
 			w -= span
 		}
 		x[i] = complex(w, 0)
