@@ -41,3 +41,17 @@ func peakAssembly(s isa, n int) {
 		peakAVX2(n)
 	}
 }
+
+func planeAssembly(s isa, p *plane) {
+	if s == isaAVX512 {
+		planeAVX512(p)
+	} else {
+		planeAVX2(p)
+	}
+}
+
+//go:noescape
+func planeAVX512(arg *plane)
+
+//go:noescape
+func planeAVX2(arg *plane)

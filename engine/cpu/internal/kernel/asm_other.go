@@ -29,3 +29,5 @@ func colSumAssembly(s isa, part, x *float32, rows, stride, n int) { panic(noAsse
 func colDotAssembly(s isa, part, x, y *float32, rows, stride, n int) { panic(noAssembly) }
 
 func peakAssembly(s isa, n int) { panic(noAssembly) }
+
+func planeAssembly(s isa, p *plane) { panic(noAssembly) }

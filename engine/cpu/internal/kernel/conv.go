@@ -102,6 +102,8 @@ type Conv struct {
 	scratch *Scratch
 
 	rows, cols axis
+	plane      bool // one channel to one channel: see plane.go
+	weights    []float32
 	pixel      int // floats from one strip pixel to the next
 	line       int // floats from one strip row to the next
 	stepRows   int // output rows of a step, a multiple of rows.period
@@ -133,7 +135,7 @@ type class struct {
 
 // stripFloats is how much of the second-level cache (1 MB and more on the processors we care
 // about) a strip may take.
-const stripFloats = 96 << 10
+const stripFloats = 48 << 10
 
 // NewConv plans a convolution for the given number of workers. Scratch may be nil: then the plan
 // has its own. It returns an error for an impossible shape.
@@ -157,6 +159,11 @@ func NewConv(s ConvShape, workers int, scratch *Scratch) (*Conv, error) {
 		return nil, fmt.Errorf("kernel: convolution with an empty output: %+v", s)
 	}
 	c.task, c.post = c.runTask, c.runPost
+	c.plane = s == ConvShape{
+		N: s.N, H: s.H, W: s.W, KH: s.KH, KW: s.KW, Cin: 1, Cout: 1,
+		StrideH: 1, StrideW: 1, InDilH: 1, InDilW: 1, KerDilH: 1, KerDilW: 1,
+		PadTop: s.PadTop, PadBottom: s.PadBottom, PadLeft: s.PadLeft, PadRight: s.PadRight,
+	}
 	c.rows = newAxis(s.H, c.ho, s.KH, s.StrideH, s.PadTop, s.InDilH, s.KerDilH)
 	c.cols = newAxis(s.W, c.wo, s.KW, s.StrideW, s.PadLeft, s.InDilW, s.KerDilW)
 
@@ -172,17 +179,26 @@ func NewConv(s ConvShape, workers int, scratch *Scratch) (*Conv, error) {
 	c.line = (hi - lo + 1) * c.pixel
 
 	// As many rows a step as fit, but no fewer than one period.
-	c.stepRows = c.rows.period
+	by := c.rows.period
+	if c.plane {
+		by = planeRows
+	}
+	c.stepRows = by
 	for c.stepRows < c.ho {
-		more := c.stepRows + c.rows.period
+		more := c.stepRows + by
 		if c.rows.inputs(more)*c.line > stripFloats {
 			break
 		}
 		c.stepRows = more
 	}
 	c.stripRows = c.rows.inputs(c.stepRows)
-	c.makeClasses()
-	scratch.grow(workers, c.stripRows*c.line)
+	size := c.stripRows * c.line
+	if c.plane {
+		size += planeExcess
+	} else {
+		c.makeClasses()
+	}
+	scratch.grow(workers, size)
 	return c, nil
 }
 
@@ -277,7 +293,10 @@ func (c *Conv) Run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Epilog
 		}
 	}
 	c.dst, c.src, c.w, c.ep = dst[:size], src, w, ep
-	c.direct = src.Row == nil && c.rowsInside() && c.line == s.W*s.Cin
+	if c.plane {
+		c.weights = planeWeights(c.weights, w, s.KW)
+	}
+	c.direct = !c.plane && src.Row == nil && c.rowsInside() && c.line == s.W*s.Cin
 	c.divide(workers)
 	pieces := s.N * c.bands * c.groups
 	if workers == 1 {
@@ -356,7 +375,11 @@ func (c *Conv) runTask(worker, piece int) {
 			}
 			have = end
 		}
-		c.step(n, y, rows, p0, p1, strip)
+		if c.plane {
+			c.planeStep(n, y, rows, strip)
+		} else {
+			c.step(n, y, rows, p0, p1, strip)
+		}
 		if c.ep.Post != nil && c.groups == 1 {
 			row := c.wo * c.s.Cout
 			for r := y; r < y+rows; r++ {
