@@ -26,7 +26,8 @@ type reduceStep struct {
 	chunk  int         // elements in a chunk
 	chunks int         // chunks in a group
 	merge  int         // groups in a piece of work, if chunks is 1
-	acc    [][]float64 // chunks == 1: per worker; otherwise per group and chunk
+	whole  bool        // a worker takes a group's chunks one after the other
+	acc    [][]float64 // chunks == 1: per worker; whole: two per worker; otherwise per group and chunk
 	maxima [][]float32 // the same for maxima
 }
 
@@ -36,6 +37,9 @@ type reduceAxis struct {
 	kept   bool
 	stride int // in the results, if kept
 }
+
+// wholeGroups is the number of groups from which on they are work enough without their chunks.
+const wholeGroups = 16
 
 // maxPartials bounds the elements of the partial results of one group.
 const maxPartials = 1 << 20
@@ -78,8 +82,13 @@ func newReduceStep(p *plan, v *vertex) *reduceStep {
 	s.chunk = ((s.length+s.chunks-1)/s.chunks + unit - 1) / unit * unit
 	s.chunks = (s.length + s.chunk - 1) / s.chunk
 	s.merge = max(1, pieceElements/s.length)
+	// With groups enough for every worker, partial results of all chunks would only take memory.
+	s.whole = s.chunks > 1 && s.groups >= wholeGroups
 	n := p.workers
-	if s.chunks > 1 {
+	switch {
+	case s.whole:
+		n = 2 * p.workers
+	case s.chunks > 1:
 		n = s.groups * s.chunks
 	}
 	for range n {
@@ -102,6 +111,20 @@ func (s *reduceStep) run(x *execution) error {
 				s.reduce(worker, worker, g, 0)
 				s.store(worker, out[g*s.perOut:(g+1)*s.perOut])
 			}
+		})
+		return nil
+	}
+	if s.whole {
+		x.b.pool.Run(s.groups, func(worker, g int) {
+			sum, next := 2*worker, 2*worker+1
+			s.reset(sum)
+			s.reduce(worker, sum, g, 0)
+			for c := 1; c < s.chunks; c++ {
+				s.reset(next)
+				s.reduce(worker, next, g, c)
+				s.combine(sum, next)
+			}
+			s.store(sum, out[g*s.perOut:(g+1)*s.perOut])
 		})
 		return nil
 	}

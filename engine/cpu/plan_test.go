@@ -141,6 +141,11 @@ var planCases = []struct {
 				ReduceSum(map4, 0), ReduceSum(map4, 3), ReduceMax(big, 0),
 			}
 		}},
+	{"reductions of many long groups", [][]int{{17, 2, 32, 2, 320}},
+		func(in []*Node) []*Node {
+			x := in[0]
+			return []*Node{ReduceSum(Mul(x, x), 1, 3), ReduceMax(x, 1, 3), ReduceSum(x, 1, 2, 3, 4)}
+		}},
 	{"other data types between", [][]int{{4, 6}, {4, 6}},
 		func(in []*Node) []*Node {
 			c := GreaterThan(in[0], in[1])
