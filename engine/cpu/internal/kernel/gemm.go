@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
 )
@@ -19,9 +20,11 @@ type Epilogue struct {
 }
 
 const (
-	// kBlock is the number of k of a panel that are taken at a time, so that this part of the
-	// panel (kBlock*width floats) stays in the second-level cache.
+	// kBlock is the largest number of k of a panel that are taken at a time, so that this part of
+	// the panel (kBlock*width floats) stays in the second-level cache.
 	kBlock = 1536
+	// gemmBlock is the same for matrix products, where the left-hand side needs its room too.
+	gemmBlock = 512
 	// gemmRows is the number of rows of a piece of a matrix product.
 	gemmRows = 8 * maxRows
 	// serialWork is the number of multiply-adds below which waking other threads costs more
@@ -57,6 +60,14 @@ func GemmSerial(dst []float32, ldd int, a []float32, lda int, m int, b *Packed, 
 	}
 }
 
+// gemmCopyRow is the distance of the rows of a gemmCopy.
+const gemmCopyRow = gemmBlock + 16
+
+// gemmCopy holds a piece of the left-hand side.
+type gemmCopy [gemmRows * gemmCopyRow]float32
+
+var gemmCopies = sync.Pool{New: func() any { return new(gemmCopy) }}
+
 type gemm struct {
 	dst, a   []float32
 	ldd, lda int
@@ -89,19 +100,33 @@ func (g *gemm) run(i0, i1, p0, p1 int) {
 	if b.n == 0 || i0 >= i1 {
 		return
 	}
+	a, lda := g.a[i0*g.lda:], g.lda
+	var copied *gemmCopy
+	if g.lda%512 == 0 && b.k >= 64 && i1-i0 >= maxRows {
+		// Rows would fall into the same few cache sets.
+		copied = gemmCopies.Get().(*gemmCopy)
+		defer gemmCopies.Put(copied)
+		lda = gemmCopyRow
+	}
 	var aOff, cOff [maxRows]int
 	for i := range maxRows {
-		aOff[i] = i * g.lda
+		aOff[i] = i * lda
 		cOff[i] = i * g.ldd
 	}
 	var oneRun [1]run
-	for k0 := 0; k0 == 0 || k0 < b.k; k0 += kBlock {
-		kn := min(kBlock, b.k-k0)
+	for k0 := 0; k0 == 0 || k0 < b.k; k0 += gemmBlock {
+		kn := min(gemmBlock, b.k-k0)
 		last := k0+kn == b.k
 		var runs []run
 		if kn > 0 {
 			oneRun[0] = run{k0, k0, kn}
 			runs = oneRun[:]
+			if copied != nil {
+				for i := range i1 - i0 {
+					copy(copied[i*lda:i*lda+kn], g.a[(i0+i)*g.lda+k0:])
+				}
+				a, oneRun[0].a = copied[:], 0
+			}
 		}
 		for pi := p0; pi < p1; pi++ {
 			data, width, col, cols := b.panel(pi)
@@ -114,7 +139,7 @@ func (g *gemm) run(i0, i1, p0, p1 int) {
 			}
 			for i := i0; i < i1; {
 				blk.m = b.isa.blockRows(width, i1-i)
-				blk.a, blk.aOff = g.a[i*g.lda:], aOff[:blk.m]
+				blk.a, blk.aOff = a[(i-i0)*lda:], aOff[:blk.m]
 				blk.c, blk.cOff = g.dst[i*g.ldd+col:], cOff[:blk.m]
 				if last && g.ep.Add != nil {
 					blk.add = g.ep.Add[i*g.ldd+col:]
