@@ -7,7 +7,7 @@ import (
 )
 
 // maxRadix is the largest prime factor that the mixed-radix transform handles well; lengths
-// with a larger one go through a convolution of a length that is a power of two.
+// with a larger one go through a convolution of a length with the factors 2, 3 and 5 only.
 const maxRadix = 31
 
 // line computes discrete Fourier transforms of one length, without normalisation. It has work
@@ -25,9 +25,9 @@ func newLine(n int) *line {
 	if largestPrimeFactor(n) <= maxRadix {
 		return &line{n: n, fft: fourier.NewCmplxFFT(n)}
 	}
-	m := 1
-	for m < 2*n-1 {
-		m *= 2
+	m := 2*n - 1
+	for largestPrimeFactor(m) > 5 {
+		m++
 	}
 	l := &line{n: n, fft: fourier.NewCmplxFFT(m)}
 	l.chirp = make([]complex128, n)

@@ -53,39 +53,62 @@ func (bd *Builder) compare(op backends.OpType, x, y backends.Op) (backends.Op, e
 	return bd.add(op, shapes.Shape{DType: dtypes.Bool, Dimensions: shape.Dimensions}, nil, in...), nil
 }
 
+// Equal tells where x = y.
 func (bd *Builder) Equal(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeEqual, x, y)
 }
+
+// EqualTotalOrder is Equal in the order -NaN < -Inf < -0 < +0 < +Inf < +NaN.
 func (bd *Builder) EqualTotalOrder(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeEqualTotalOrder, x, y)
 }
+
+// GreaterOrEqual tells where x >= y.
 func (bd *Builder) GreaterOrEqual(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeGreaterOrEqual, x, y)
 }
+
+// GreaterOrEqualTotalOrder is GreaterOrEqual in the order -NaN < -Inf < -0 < +0 < +Inf < +NaN.
 func (bd *Builder) GreaterOrEqualTotalOrder(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeGreaterOrEqualTotalOrder, x, y)
 }
+
+// GreaterThan tells where x > y.
 func (bd *Builder) GreaterThan(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeGreaterThan, x, y)
 }
+
+// GreaterThanTotalOrder is GreaterThan in the order -NaN < -Inf < -0 < +0 < +Inf < +NaN.
 func (bd *Builder) GreaterThanTotalOrder(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeGreaterThanTotalOrder, x, y)
 }
+
+// LessOrEqual tells where x <= y.
 func (bd *Builder) LessOrEqual(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeLessOrEqual, x, y)
 }
+
+// LessOrEqualTotalOrder is LessOrEqual in the order -NaN < -Inf < -0 < +0 < +Inf < +NaN.
 func (bd *Builder) LessOrEqualTotalOrder(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeLessOrEqualTotalOrder, x, y)
 }
+
+// LessThan tells where x < y.
 func (bd *Builder) LessThan(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeLessThan, x, y)
 }
+
+// LessThanTotalOrder is LessThan in the order -NaN < -Inf < -0 < +0 < +Inf < +NaN.
 func (bd *Builder) LessThanTotalOrder(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeLessThanTotalOrder, x, y)
 }
+
+// NotEqual tells where x and y differ.
 func (bd *Builder) NotEqual(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeNotEqual, x, y)
 }
+
+// NotEqualTotalOrder is NotEqual in the order -NaN < -Inf < -0 < +0 < +Inf < +NaN.
 func (bd *Builder) NotEqualTotalOrder(x, y backends.Op) (backends.Op, error) {
 	return bd.compare(backends.OpTypeNotEqualTotalOrder, x, y)
 }

@@ -61,33 +61,52 @@ func (bd *Builder) reduce(op backends.OpType, x backends.Op, axes []int) (backen
 	return bd.add(op, shapes.Shape{DType: s.DType, Dimensions: dims}, attr, in...), nil
 }
 
+// ReduceBitwiseAnd combines the bits along the axes, or along all of them if none is given.
 func (bd *Builder) ReduceBitwiseAnd(x backends.Op, axes ...int) (backends.Op, error) {
 	return bd.reduce(backends.OpTypeReduceBitwiseAnd, x, axes)
 }
+
+// ReduceBitwiseOr combines the bits along the axes, or along all of them if none is given.
 func (bd *Builder) ReduceBitwiseOr(x backends.Op, axes ...int) (backends.Op, error) {
 	return bd.reduce(backends.OpTypeReduceBitwiseOr, x, axes)
 }
+
+// ReduceBitwiseXor combines the bits along the axes, or along all of them if none is given.
 func (bd *Builder) ReduceBitwiseXor(x backends.Op, axes ...int) (backends.Op, error) {
 	return bd.reduce(backends.OpTypeReduceBitwiseXor, x, axes)
 }
+
+// ReduceLogicalAnd combines booleans along the axes, or along all of them if none is given.
 func (bd *Builder) ReduceLogicalAnd(x backends.Op, axes ...int) (backends.Op, error) {
 	return bd.reduce(backends.OpTypeReduceLogicalAnd, x, axes)
 }
+
+// ReduceLogicalOr combines booleans along the axes, or along all of them if none is given.
 func (bd *Builder) ReduceLogicalOr(x backends.Op, axes ...int) (backends.Op, error) {
 	return bd.reduce(backends.OpTypeReduceLogicalOr, x, axes)
 }
+
+// ReduceLogicalXor combines booleans along the axes, or along all of them if none is given.
 func (bd *Builder) ReduceLogicalXor(x backends.Op, axes ...int) (backends.Op, error) {
 	return bd.reduce(backends.OpTypeReduceLogicalXor, x, axes)
 }
+
+// ReduceMax takes the maximum along the axes, or along all of them if none is given; NaN if there is one.
 func (bd *Builder) ReduceMax(x backends.Op, axes ...int) (backends.Op, error) {
 	return bd.reduce(backends.OpTypeReduceMax, x, axes)
 }
+
+// ReduceMin takes the minimum along the axes, or along all of them if none is given; NaN if there is one.
 func (bd *Builder) ReduceMin(x backends.Op, axes ...int) (backends.Op, error) {
 	return bd.reduce(backends.OpTypeReduceMin, x, axes)
 }
+
+// ReduceProduct multiplies along the axes, or along all of them if none is given.
 func (bd *Builder) ReduceProduct(x backends.Op, axes ...int) (backends.Op, error) {
 	return bd.reduce(backends.OpTypeReduceProduct, x, axes)
 }
+
+// ReduceSum sums along the axes, or along all of them if none is given; float32 in float64.
 func (bd *Builder) ReduceSum(x backends.Op, axes ...int) (backends.Op, error) {
 	return bd.reduce(backends.OpTypeReduceSum, x, axes)
 }

@@ -3,8 +3,6 @@ package cpu
 import (
 	"fmt"
 	"math"
-	"math/bits"
-	"math/cmplx"
 
 	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
@@ -101,47 +99,90 @@ func (bd *Builder) floatTest(op backends.OpType, x backends.Op) (backends.Op, er
 	return bd.add(op, shapes.Shape{DType: dtypes.Bool, Dimensions: in[0].shape.Dimensions}, nil, in...), nil
 }
 
+// BitCount counts the bits that are set.
 func (bd *Builder) BitCount(x backends.Op) (backends.Op, error) {
 	return bd.unary(backends.OpTypeBitCount, x)
 }
+
+// BitwiseNot inverts all bits.
 func (bd *Builder) BitwiseNot(x backends.Op) (backends.Op, error) {
 	return bd.unary(backends.OpTypeBitwiseNot, x)
 }
+
+// Ceil rounds up.
 func (bd *Builder) Ceil(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeCeil, x) }
-func (bd *Builder) Clz(x backends.Op) (backends.Op, error)  { return bd.unary(backends.OpTypeClz, x) }
-func (bd *Builder) Cos(x backends.Op) (backends.Op, error)  { return bd.unary(backends.OpTypeCos, x) }
-func (bd *Builder) Erf(x backends.Op) (backends.Op, error)  { return bd.unary(backends.OpTypeErf, x) }
-func (bd *Builder) Exp(x backends.Op) (backends.Op, error)  { return bd.unary(backends.OpTypeExp, x) }
+
+// Clz counts the leading zero bits.
+func (bd *Builder) Clz(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeClz, x) }
+
+// Cos returns the cosine.
+func (bd *Builder) Cos(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeCos, x) }
+
+// Erf returns the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+func (bd *Builder) Erf(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeErf, x) }
+
+// Exp returns e^x.
+func (bd *Builder) Exp(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeExp, x) }
+
+// Expm1 returns e^x - 1, precise near 0.
 func (bd *Builder) Expm1(x backends.Op) (backends.Op, error) {
 	return bd.unary(backends.OpTypeExpm1, x)
 }
+
+// Floor rounds down.
 func (bd *Builder) Floor(x backends.Op) (backends.Op, error) {
 	return bd.unary(backends.OpTypeFloor, x)
 }
+
+// Log returns the natural logarithm.
 func (bd *Builder) Log(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeLog, x) }
+
+// Log1p returns log(1 + x), precise near 0.
 func (bd *Builder) Log1p(x backends.Op) (backends.Op, error) {
 	return bd.unary(backends.OpTypeLog1p, x)
 }
+
+// LogicalNot negates booleans.
 func (bd *Builder) LogicalNot(x backends.Op) (backends.Op, error) {
 	return bd.unary(backends.OpTypeLogicalNot, x)
 }
+
+// Logistic returns 1 / (1 + e^-x).
 func (bd *Builder) Logistic(x backends.Op) (backends.Op, error) {
 	return bd.unary(backends.OpTypeLogistic, x)
 }
+
+// Neg returns -x.
 func (bd *Builder) Neg(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeNeg, x) }
+
+// Round rounds to the nearest whole number, ties to even.
 func (bd *Builder) Round(x backends.Op) (backends.Op, error) {
 	return bd.unary(backends.OpTypeRound, x)
 }
+
+// Rsqrt returns 1 / sqrt(x).
 func (bd *Builder) Rsqrt(x backends.Op) (backends.Op, error) {
 	return bd.unary(backends.OpTypeRsqrt, x)
 }
+
+// Sign returns -1, 0 or 1 with the sign of x, NaN for NaN, and x/|x| for complex numbers.
 func (bd *Builder) Sign(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeSign, x) }
-func (bd *Builder) Sin(x backends.Op) (backends.Op, error)  { return bd.unary(backends.OpTypeSin, x) }
+
+// Sin returns the sine.
+func (bd *Builder) Sin(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeSin, x) }
+
+// Sqrt returns the square root.
 func (bd *Builder) Sqrt(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeSqrt, x) }
+
+// Tanh returns the hyperbolic tangent.
 func (bd *Builder) Tanh(x backends.Op) (backends.Op, error) { return bd.unary(backends.OpTypeTanh, x) }
+
+// IsFinite tells which elements are neither infinite nor NaN.
 func (bd *Builder) IsFinite(x backends.Op) (backends.Op, error) {
 	return bd.floatTest(backends.OpTypeIsFinite, x)
 }
+
+// IsNaN tells which elements are NaN.
 func (bd *Builder) IsNaN(x backends.Op) (backends.Op, error) {
 	return bd.floatTest(backends.OpTypeIsNaN, x)
 }
@@ -185,151 +226,6 @@ func runUnary[T any](b *Backend, n *node, out, x *Buffer, kernel func(out, x []T
 		return errDType(n, x.shape.DType)
 	}
 	mapRows(b, out, x, kernel)
-	return nil
-}
-
-// unaryFloat computes in float64 and rounds once.
-func unaryFloat[T float](op backends.OpType) func(out, x []T) {
-	via := func(f func(float64) float64) func(out, x []T) {
-		return func(out, x []T) {
-			for i, v := range x {
-				out[i] = T(f(float64(v)))
-			}
-		}
-	}
-	switch op {
-	case backends.OpTypeNeg:
-		return func(out, x []T) {
-			for i, v := range x {
-				out[i] = -v
-			}
-		}
-	case backends.OpTypeSqrt:
-		return func(out, x []T) {
-			for i, v := range x {
-				out[i] = T(math.Sqrt(float64(v)))
-			}
-		}
-	case backends.OpTypeAbs:
-		return via(math.Abs)
-	case backends.OpTypeCeil:
-		return via(math.Ceil)
-	case backends.OpTypeCos:
-		return via(math.Cos)
-	case backends.OpTypeErf:
-		return via(math.Erf)
-	case backends.OpTypeExp:
-		return via(math.Exp)
-	case backends.OpTypeExpm1:
-		return via(math.Expm1)
-	case backends.OpTypeFloor:
-		return via(math.Floor)
-	case backends.OpTypeLog:
-		return via(math.Log)
-	case backends.OpTypeLog1p:
-		return via(math.Log1p)
-	case backends.OpTypeLogistic:
-		return via(func(x float64) float64 { return 1 / (1 + math.Exp(-x)) })
-	case backends.OpTypeRound:
-		return via(math.RoundToEven)
-	case backends.OpTypeRsqrt:
-		return via(func(x float64) float64 { return 1 / math.Sqrt(x) })
-	case backends.OpTypeSign:
-		return each(func(x T) T {
-			switch {
-			case x > 0:
-				return 1
-			case x < 0:
-				return -1
-			}
-			return x // +0, -0 or NaN
-		})
-	case backends.OpTypeSin:
-		return via(math.Sin)
-	case backends.OpTypeTanh:
-		return via(math.Tanh)
-	}
-	return nil
-}
-
-func unaryComplex[T complexNumber](op backends.OpType) func(out, x []T) {
-	via := func(f func(complex128) complex128) func(out, x []T) {
-		return func(out, x []T) {
-			for i, v := range x {
-				out[i] = T(f(complex128(v)))
-			}
-		}
-	}
-	switch op {
-	case backends.OpTypeExp:
-		return via(cmplx.Exp)
-	case backends.OpTypeExpm1:
-		return via(complexExpm1)
-	case backends.OpTypeLog:
-		return via(cmplx.Log)
-	case backends.OpTypeLog1p:
-		return via(complexLog1p)
-	case backends.OpTypeNeg:
-		return via(func(z complex128) complex128 { return -z })
-	case backends.OpTypeRsqrt:
-		return via(func(z complex128) complex128 { return 1 / cmplx.Sqrt(z) })
-	case backends.OpTypeSign:
-		return via(func(z complex128) complex128 {
-			if z == 0 {
-				return z
-			}
-			return z / complex(cmplx.Abs(z), 0)
-		})
-	case backends.OpTypeSqrt:
-		return via(cmplx.Sqrt)
-	}
-	return nil
-}
-
-// complexExpm1 keeps its relative precision near 0:
-// exp(a+bi)-1 = expm1(a) cos(b) + (cos(b)-1) + i exp(a) sin(b), cos(b)-1 = -2 sin(b/2)^2.
-func complexExpm1(z complex128) complex128 {
-	a, b := real(z), imag(z)
-	s := math.Sin(b / 2)
-	return complex(math.Expm1(a)*math.Cos(b)-2*s*s, math.Exp(a)*math.Sin(b))
-}
-
-// complexLog1p keeps its relative precision near 0: |1+z|^2 = 1 + (a(2+a) + b^2).
-func complexLog1p(z complex128) complex128 {
-	a, b := real(z), imag(z)
-	return complex(math.Log1p(a*(2+a)+b*b)/2, math.Atan2(b, 1+a))
-}
-
-func unaryInt[T integer](op backends.OpType, size int) func(out, x []T) {
-	mask := ^uint64(0) >> (64 - size)
-	switch op {
-	case backends.OpTypeAbs:
-		return each(func(x T) T {
-			if x < 0 {
-				return -x
-			}
-			return x
-		})
-	case backends.OpTypeBitCount:
-		return each(func(x T) T { return T(bits.OnesCount64(uint64(x) & mask)) })
-	case backends.OpTypeBitwiseNot:
-		return each(func(x T) T { return ^x })
-	case backends.OpTypeClz:
-		return each(func(x T) T { return T(bits.LeadingZeros64(uint64(x)&mask) - (64 - size)) })
-	case backends.OpTypeNeg:
-		return each(func(x T) T { return -x })
-	case backends.OpTypeSign:
-		return each(func(x T) T {
-			switch {
-			case x > 0:
-				return 1
-			case x < 0:
-				var one T = 1
-				return -one
-			}
-			return 0
-		})
-	}
 	return nil
 }
 
