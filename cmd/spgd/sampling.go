@@ -1,0 +1,136 @@
+package main
+
+import (
+	"math"
+
+	"github.com/spf13/pflag"
+
+	"github.com/seed-0f004ec9/spgd"
+	"github.com/seed-0f004ec9/spgd/measurement"
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// Names of presets.
+const (
+	presetDefault  = "default"
+	presetReleased = "released"
+)
+
+// samplingOptions are the settings of the sampling method.
+type samplingOptions struct {
+	preset   string
+	settings spgd.Settings // as the flags say; those not given have the default preset's values
+	adm      string
+	denoise  string
+}
+
+// AddFlags adds them.
+func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
+	d := spgd.DefaultSettings()
+	o.settings = d
+	addChoice(f, &o.preset, "preset", "preset", presetDefault,
+		"settings to start from, which other flags override; released is what the authors' code runs\n"+
+			"(100 steps of 5, no momentum, stale)", []string{presetDefault, presetReleased})
+	f.IntVar(&o.settings.Steps, "steps", d.Steps, "number `T` of noise levels")
+	f.IntVar(&o.settings.Warmup, "warmup", d.Warmup, "number `N` of likelihood steps at each noise level; the cost is T N evaluations of\n"+
+		"the prior with gradient, and T without unless --denoise stale")
+	f.Float64Var(&o.settings.Beta, "beta", d.Beta, "largest momentum `BETA` of the likelihood steps, 0 to below 1")
+	addChoice(f, &o.adm, "adm", "momentum", string(d.ADM), "cosine that adapts the momentum", []string{string(sampler.ADMOff), string(sampler.ADMPixel), string(sampler.ADMGlobal)})
+	addChoice(f, &o.denoise, "denoise", "denoise step", string(d.Denoise), "estimate that the denoise step moves towards: of the last iterate, or of the one before",
+		[]string{string(sampler.DenoiseFresh), string(sampler.DenoiseStale)})
+	f.Float64Var(&o.settings.StepSize, "step-size", 0, "likelihood step `SIZE` at the first noise level, no unit; it falls linearly to 1 % of it\n"+
+		"(default c/lambda_max of the task's operator, see above)")
+	f.Float64Var(&o.settings.SigmaMax, "sigma-max", d.SigmaMax, "first noise level `SIGMA`, in units of the pixel range [-1,1]")
+}
+
+// resolve merges the preset and the flags that were given, and checks the settings. A StepSize of 0
+// is left for stepSize to fill in.
+func (o *samplingOptions) resolve(f *pflag.FlagSet) (spgd.Settings, error) {
+	s, err := sampler.Preset(o.preset)
+	if err != nil {
+		return s, as(errUsage, err)
+	}
+	for name, set := range map[string]func(){
+		"steps":     func() { s.Steps = o.settings.Steps },
+		"warmup":    func() { s.Warmup = o.settings.Warmup },
+		"beta":      func() { s.Beta = o.settings.Beta },
+		"adm":       func() { s.ADM = sampler.ADM(o.adm) },
+		"denoise":   func() { s.Denoise = sampler.DenoiseFrom(o.denoise) },
+		"step-size": func() { s.StepSize = o.settings.StepSize },
+		"sigma-max": func() { s.SigmaMax = o.settings.SigmaMax },
+	} {
+		if f.Changed(name) {
+			set()
+		}
+	}
+	checked := s
+	if !f.Changed("step-size") {
+		checked.StepSize = 1
+	}
+	if err := checked.Validate(); err != nil {
+		return s, as(errUsage, err)
+	}
+	return s, nil
+}
+
+// stepSize fills in the default step size and returns how it was chosen, in words for the log and
+// in the short form for the record.
+func stepSize(s *spgd.Settings, op operator.Operator) (log, rule string) {
+	if s.StepSize != 0 {
+		return "step size " + number(s.StepSize) + ", as given", "given"
+	}
+	size, c, lambda := operator.DefaultStepSize(op)
+	s.StepSize = size
+	return "step size " + number(size) + " = c/lambda_max, with c = " + number(c) + " for this task and lambda_max = " + number(lambda) +
+			" the largest eigenvalue of A^T A (--step-size sets it)",
+		number(c) + "/lambda_max, lambda_max=" + number(lambda)
+}
+
+// samplerRecord is the settings' part of the record of a run.
+func samplerRecord(preset string, s spgd.Settings, rule string) *report.Sampler {
+	return &report.Sampler{
+		Name: sampler.SPGD{}.Name(), Preset: preset, Steps: s.Steps, Warmup: s.Warmup,
+		Beta: report.Number(s.Beta), ADM: string(s.ADM), Denoise: string(s.Denoise),
+		SigmaMax: report.Number(s.SigmaMax), SigmaMin: report.Number(s.SigmaMin),
+		StepSize: report.Number(s.StepSize), StepSizeRule: rule, MinStepRatio: report.Number(s.MinStepRatio),
+	}
+}
+
+// stepRecords is the table of outer steps of the first image.
+func stepRecords(records []sampler.StepRecord) []report.Step {
+	steps := make([]report.Step, len(records))
+	first := func(v []float64) *report.Number {
+		if len(v) == 0 {
+			return nil
+		}
+		n := report.Number(v[0])
+		return &n
+	}
+	value := func(v []float64) report.Number {
+		if len(v) == 0 {
+			return report.Number(math.NaN())
+		}
+		return report.Number(v[0])
+	}
+	for i, r := range records {
+		steps[i] = report.Step{
+			K: r.K, Sigma: report.Number(r.Sigma), SigmaNext: report.Number(r.SigmaNext), StepSize: report.Number(r.StepSize),
+			Loss: value(r.Loss), GradientNorm: value(r.GradientNorm),
+			NFE: r.Cost.NFE(), Elapsed: report.Number(r.Elapsed.Seconds()),
+			AngleDenoiseLikelihood: first(r.Angles.DenoiseLikelihood),
+			AngleLikelihoodTurn:    first(r.Angles.LikelihoodTurn),
+			AngleDenoiseTurn:       first(r.Angles.DenoiseTurn),
+		}
+		for _, a := range r.Alpha {
+			steps[i].Alpha = append(steps[i].Alpha, value(a))
+		}
+	}
+	return steps
+}
+
+// noiseRecord is the noise's part of the record of a run.
+func noiseRecord(n measurement.Noise) report.Noise {
+	return report.Noise{Model: n.Model, Sigma: report.Number(n.Sigma)}
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/measurement"
+	"github.com/seed-0f004ec9/spgd/operator"
+)
+
+// taskOptions say what degraded the picture.
+type taskOptions struct {
+	task  operator.Task
+	noise measurement.Noise
+}
+
+// taskFlags are the names of the flags of taskOptions.
+var taskFlags = []string{"task", "scale", "mask", "invert-mask", "kernel", "noise", "noise-model"}
+
+// AddFlags adds them.
+func (o *taskOptions) AddFlags(f *pflag.FlagSet) {
+	f.SortFlags = false
+	addChoice(f, &o.task.Name, "task", "task", "", "what degraded the picture", operator.TaskNames())
+	f.IntVar(&o.task.Scale, "scale", 0, "sr: the picture is smaller than the image by this whole `FACTOR`, 2 to 16")
+	f.StringVar(&o.task.Mask, "mask", "", "inpaint: `MASK` is a picture of the image's size (white is kept, black is filled),\n"+
+		"random:FRACTION (the fraction of the pixels that is dropped, 0 to 1) or\n"+
+		"box:SIZE (the side of the dropped square in pixels); places are drawn from --seed")
+	f.BoolVar(&o.task.InvertMask, "invert-mask", false, "inpaint: white is filled, black is kept")
+	f.StringVar(&o.task.Kernel, "kernel", "", "deblur: `KERNEL` is a picture (black is 0; it is normalised to sum 1),\n"+
+		"gaussian:STD (standard deviation in pixels),\n"+
+		"motion:LENGTH:ANGLE (pixels; degrees counter-clockwise from the horizontal) or\n"+
+		"motion:random:INTENSITY (0 straight to 1 crooked, drawn from --seed)")
+	f.Float64Var(&o.noise.Sigma, "noise", 0, "standard deviation `SIGMA` of the noise, in units of the pixel range [-1,1]:\n"+
+		"0.01 is 1.3 of 255 grey levels (phase: in units of the amplitudes)")
+	addChoice(f, &o.noise.Model, "noise-model", "noise model", measurement.Gaussian,
+		"how the noise is distributed; of poisson SIGMA is the standard deviation at white", []string{measurement.Gaussian, measurement.Poisson})
+}
+
+// validate checks what can be checked without the files.
+func (o *taskOptions) validate() error {
+	switch task := &o.task; {
+	case task.Name == "":
+		return usagef("no task is given: use --task with one of %s", strings.Join(operator.TaskNames(), ", "))
+	case task.Name == operator.TaskSuperResolution && task.Scale == 0:
+		return usagef("--task sr needs --scale FACTOR")
+	case task.Name != operator.TaskSuperResolution && task.Scale != 0:
+		return usagef("--scale is for --task sr, not %s", task.Name)
+	case task.Name == operator.TaskInpaint && task.Mask == "":
+		return usagef("--task inpaint needs --mask with a file, random:FRACTION or box:SIZE")
+	case task.Name != operator.TaskInpaint && task.Mask != "":
+		return usagef("--mask is for --task inpaint, not %s", task.Name)
+	case task.Name != operator.TaskInpaint && task.InvertMask:
+		return usagef("--invert-mask is for --task inpaint, not %s", task.Name)
+	case task.Name == operator.TaskDeblur && task.Kernel == "":
+		return usagef("--task deblur needs --kernel with a file, gaussian:STD, motion:LENGTH:ANGLE or motion:random:INTENSITY")
+	case task.Name != operator.TaskDeblur && task.Kernel != "":
+		return usagef("--kernel is for --task deblur, not %s", task.Name)
+	case math.IsNaN(o.noise.Sigma) || math.IsInf(o.noise.Sigma, 0) || o.noise.Sigma < 0:
+		return usagef("--noise %g: the noise's standard deviation must be a finite number that is not negative", o.noise.Sigma)
+	}
+	if err := o.task.Validate(); err != nil {
+		return as(errUsage, err)
+	}
+	return as(errUsage, o.noise.Validate())
+}
+
+// describeNoise says what the noise is, with the range that is its unit.
+func describeNoise(n measurement.Noise, op operator.Operator) string {
+	if n.Sigma == 0 {
+		return "no noise"
+	}
+	black, white := operator.Range(op)
+	return fmt.Sprintf("%s noise of sigma %s (values in [%g,%g])", n.Model, number(n.Sigma), black, white)
+}
+
+// files reads the pictures that the task refers to.
+func (o *taskOptions) files() (operator.Files, error) {
+	var f operator.Files
+	if path, needed := o.task.MaskFile(); needed {
+		p, err := readTaskFile("mask", path, "random:FRACTION or box:SIZE")
+		if err != nil {
+			return f, err
+		}
+		f.Mask = p.Image
+	}
+	if path, needed := o.task.KernelFile(); needed {
+		p, err := readTaskFile("kernel", path, "gaussian:STD, motion:LENGTH:ANGLE or motion:random:INTENSITY")
+		if err != nil {
+			return f, err
+		}
+		f.Kernel = p.Image
+	}
+	return f, nil
+}
+
+func readTaskFile(what, path, other string) (*picture, error) {
+	p, err := readPicture(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, as(errInput, fmt.Errorf("%s %q is neither a file nor %s", what, path, other))
+	}
+	if err != nil {
+		return nil, as(errInput, fmt.Errorf("%s: %w", what, err))
+	}
+	return p, nil
+}
+
+// picture is an image file that was read.
+type picture struct {
+	*imageio.Image
+	imageio.Info
+	path string
+}
+
+func readPicture(path string) (*picture, error) {
+	img, info, err := imageio.Read(path)
+	if err != nil {
+		return nil, as(errInput, err)
+	}
+	return &picture{img, info, path}, nil
+}
