@@ -108,6 +108,7 @@ func TestConv(t *testing.T) {
 		want, scale := naiveConv(s, x, w)
 		k := s.KH * s.KW * s.Cin
 		var scratch Scratch // with what the instruction set before left in it
+		var fused []float32 // by the first instruction set with fused multiply-add
 		eachISA(t, func(t *testing.T, is isa) {
 			packed := packHWIO(is, s, w)
 			c, err := NewConv(s, 3, &scratch)
@@ -125,6 +126,12 @@ func TestConv(t *testing.T) {
 				dst := newGuarded(len(want))
 				c.Run(one, dst.data, Source{Flat: x}, packed, ep)
 				dst.check(t)
+				if is != isaPortable && variant == 0 {
+					if fused != nil && !sameBits(fused, dst.data) {
+						t.Fatalf("%+v: two instruction sets with fused multiply-add differ", s)
+					}
+					fused = dst.data
+				}
 				for j, got := range dst.data {
 					exact, size := want[j], scale[j]
 					if ep.Bias != nil {

@@ -1,5 +1,7 @@
 package kernel
 
+//lint:file-ignore U1000 The variables are used by the assembly.
+
 // lanes is 16 times all ones and 16 zeros: a mask for n lanes starts 16-n words from the start.
 var lanes = [32]int32{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
 

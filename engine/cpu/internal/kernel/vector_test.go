@@ -195,6 +195,24 @@ func TestUnary(t *testing.T) {
 	})
 }
 
+// TestUnaryAcrossISA checks that instruction sets with fused multiply-add agree to the bit.
+func TestUnaryAcrossISA(t *testing.T) {
+	if !isaAVX512.supported() {
+		t.Skip("this processor has only one of them")
+	}
+	x := specialAndRandom(9, 3001, 1)
+	a, b := make([]float32, len(x)), make([]float32, len(x))
+	for op := opNeg; op <= opSiLUGrad; op++ {
+		unary(isaAVX2, op, a, x)
+		unary(isaAVX512, op, b, x)
+		for i := range a {
+			if math.Float32bits(a[i]) != math.Float32bits(b[i]) && (a[i] == a[i] || b[i] == b[i]) {
+				t.Fatalf("operation %d of %v: %v and %v", op, x[i], a[i], b[i])
+			}
+		}
+	}
+}
+
 // TestExpEverywhere goes through all exponents with a sample of mantissas.
 func TestExpEverywhere(t *testing.T) {
 	const block = 1 << 12
