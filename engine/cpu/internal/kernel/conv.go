@@ -135,6 +135,10 @@ type class struct {
 // about) a strip may take.
 const stripFloats = 64 << 10
 
+// stepPixels is the largest number of output pixels of a step of several rows: the tables of
+// offsets in a class grow with it.
+const stepPixels = 2048
+
 // NewConv plans a convolution for the given number of workers. Scratch may be nil: then the plan
 // has its own. It returns an error for an impossible shape.
 func NewConv(s ConvShape, workers int, scratch *Scratch) (*Conv, error) {
@@ -184,7 +188,7 @@ func NewConv(s ConvShape, workers int, scratch *Scratch) (*Conv, error) {
 	c.stepRows = by
 	for c.stepRows < c.ho {
 		more := c.stepRows + by
-		if c.rows.inputs(more)*c.line > stripFloats {
+		if c.rows.inputs(more)*c.line > stripFloats || !c.plane && more*c.wo > stepPixels {
 			break
 		}
 		c.stepRows = more
