@@ -8,7 +8,7 @@ import (
 
 // eachISA runs f for every instruction set of this machine.
 func eachISA(t *testing.T, f func(t *testing.T, s isa)) {
-	for s := isaPortable; s <= isaAVX512; s++ {
+	for s := range isa(len(isaNames)) {
 		if s.supported() {
 			t.Run(s.String(), func(t *testing.T) { f(t, s) })
 		}
@@ -71,7 +71,7 @@ func sameBits(a, b []float32) bool {
 }
 
 func TestISA(t *testing.T) {
-	for _, name := range []string{"portable", "avx2", "avx512"} {
+	for _, name := range isaNames {
 		want, _ := parseISA(name)
 		got, err := chooseISA(name)
 		if want.supported() {

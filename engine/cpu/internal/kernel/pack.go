@@ -28,6 +28,8 @@ func (s isa) panelWidth() int {
 		return 32
 	case isaAVX2:
 		return 16
+	case isaNEON:
+		return 8
 	}
 	return 4
 }
@@ -35,7 +37,11 @@ func (s isa) panelWidth() int {
 // tailWidth is the width of the panel that holds the last rest columns.
 func (s isa) tailWidth(rest int) int {
 	w := s.panelWidth()
-	for w > 8 && rest <= w/2 {
+	least := 8
+	if s == isaNEON {
+		least = 4
+	}
+	for w > least && rest <= w/2 {
 		w /= 2
 	}
 	return w

@@ -18,7 +18,7 @@ func PeakGFLOPS(name string, d time.Duration) (float64, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	const n = 20000
-	lanes := map[isa]float64{isaPortable: 1, isaAVX2: 8, isaAVX512: 16}[s]
+	lanes := map[isa]float64{isaPortable: 1, isaAVX2: 8, isaAVX512: 16, isaNEON: 4}[s]
 	flops := 2 * 12 * lanes * n
 	best := 0.0
 	for start := time.Now(); ; {

@@ -30,7 +30,7 @@ func (s isa) planeWidth() int {
 	switch s {
 	case isaAVX512:
 		return 64
-	case isaAVX2:
+	case isaAVX2, isaNEON:
 		return 16
 	}
 	return 1
