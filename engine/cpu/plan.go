@@ -59,6 +59,7 @@ type vertex struct {
 	cost   int       // arithmetic of such a program, per element
 	fresh  bool      // it reads a convolution's result that nobody else reads
 	into   *vertex   // convolution: its only reader, which is computed in its rows
+	from   *vertex   // that reader: the convolution
 
 	first, last int // steps between which a stored value lives
 	slot        *slot
@@ -215,90 +216,167 @@ func (p *plan) decidePoint(v *vertex) {
 	}
 }
 
-// reads lists the stored values that computing v directly reads.
-func (v *vertex) reads(into map[*vertex]bool) {
-	for _, x := range v.in {
-		if x.base != nil {
-			into[x.base] = true
-		} else {
-			x.reads(into)
-		}
-	}
+// emitter makes the steps. Steps with large results come in the order of the graph; small ones
+// when the first step needs them, by when reductions over the same values have gathered that
+// can share a pass.
+type emitter struct {
+	*plan
+	programs map[*vertex]*program
+	done     map[*vertex]bool
 }
 
-// emit makes the steps, in the order of the stored values.
+// largeElements is the size from which on a value is computed in the order of the graph.
+const largeElements = 1 << 12
+
 func (p *plan) emit() {
-	programs := make(map[*vertex]*program)
+	e := emitter{plan: p, programs: make(map[*vertex]*program), done: make(map[*vertex]bool)}
 	for _, v := range p.vertices {
-		if !v.stored || v.kind != vertexPoint && v.kind != vertexView {
-			continue
-		}
-		pr := compileProgram(v)
-		programs[v] = pr
-		// The youngest of several convolutions takes the program along.
-		var c *vertex
-		for _, f := range pr.leaves {
-			if f.base.kind == vertexConvolution && f.base.readers == 1 && f.base.output < 0 &&
-				f.kind == leafDense && f.base.size() == v.size() && (c == nil || f.base.id > c.id) {
-				c = f.base
-			}
-		}
-		if c != nil && c.into == nil {
-			c.into = v
+		if v.stored && (v.kind == vertexPoint || v.kind == vertexView) {
+			e.programs[v] = compileProgram(v)
+			e.fuseConvolution(v)
 		}
 	}
 	for _, v := range p.vertices {
-		if !v.stored || v.kind == vertexConvolution && v.into != nil {
-			continue
+		if v.stored && v.into == nil && v.size() >= largeElements {
+			e.demand(v, v.id)
 		}
-		var s step
-		switch v.kind {
-		case vertexParameter, vertexConstant, vertexResult:
-			continue
-		case vertexPoint, vertexView:
-			if c := fusedInto(v); c != nil {
-				s = newConvolutionStep(p, c, v, programs[v])
-			} else {
-				s = newMapStep(p, v, programs[v])
-			}
-		case vertexReduce:
-			s = newReduceStep(p, v)
-		case vertexConvolution:
-			s = newConvolutionStep(p, v, v, nil)
-		case vertexProduct:
-			s = newProductStep(p, v)
-		case vertexConcatenate:
-			s = newConcatenateStep(p, v)
-		case vertexGeneric:
-			s = newGenericStep(v)
-		}
-		at := len(p.steps)
-		p.steps = append(p.steps, s)
-		p.note(v, at)
+	}
+	for _, v := range p.outputs {
+		e.demand(v, len(p.vertices))
 	}
 }
 
-// fusedInto returns the convolution whose rows the stored value v is computed in.
-func fusedInto(v *vertex) *vertex {
-	reads := make(map[*vertex]bool)
-	v.reads(reads)
-	for c := range reads {
-		if c.into == v {
-			return c
+// fuseConvolution makes the youngest convolution that only v reads take v's program along.
+func (e *emitter) fuseConvolution(v *vertex) {
+	var c *vertex
+	for _, f := range e.programs[v].leaves {
+		if f.base.kind == vertexConvolution && f.base.readers == 1 && f.base.output < 0 && f.base.into == nil &&
+			f.kind == leafDense && f.base.size() == v.size() && (c == nil || f.base.id > c.id) {
+			c = f.base
 		}
 	}
-	return nil
+	if c != nil {
+		c.into, v.from = v, c
+	}
+}
+
+// demand emits the step of v after what it needs, for a step at the given place in the graph.
+func (e *emitter) demand(v *vertex, place int) {
+	if e.done[v] || v.kind == vertexParameter || v.kind == vertexConstant {
+		return
+	}
+	if v.kind == vertexResult {
+		e.demand(v.in[0], place)
+		return
+	}
+	e.demandReads(v, place)
+	if e.done[v] { // as a companion
+		return
+	}
+	e.done[v] = true // not before: needsPending asks what is computed already
+	group := []*vertex{v}
+	if v.kind == vertexReduce {
+		group = append(group, e.companions(v, place)...)
+	}
+	at := len(e.steps)
+	e.steps = append(e.steps, e.step(v, group))
+	for _, u := range group {
+		e.note(u, at)
+	}
+}
+
+func (e *emitter) demandReads(v *vertex, place int) {
+	for _, r := range v.reads() {
+		e.demand(r, place)
+	}
+}
+
+// companions finds reductions that can share the pass of v: they come before the step that
+// wants v, read something large that v reads, and do not need v.
+func (e *emitter) companions(v *vertex, place int) []*vertex {
+	var found []*vertex
+	for _, u := range e.vertices[:place] {
+		if u.kind != vertexReduce || e.done[u] || !alikeReductions(v, u) || !e.shares(v, u) || e.needsPending(u, v) {
+			continue
+		}
+		if len(found) == maxCompanions {
+			break
+		}
+		e.demandReads(u, place)
+		if e.done[u] { // one of its operands' companions
+			continue
+		}
+		e.done[u] = true
+		found = append(found, u)
+	}
+	return found
+}
+
+// maxCompanions bounds the programs of reductions that share a pass.
+const maxCompanions = 3
+
+// shares says whether two reductions read a large array in common.
+func (e *emitter) shares(v, u *vertex) bool {
+	return slices.ContainsFunc(u.in[0].leaves, func(l *vertex) bool {
+		return 2*l.size() >= v.in[0].size() && slices.Contains(v.in[0].leaves, l)
+	})
+}
+
+// needsPending says whether u needs v, or a value of any size that is not computed yet and
+// whose computation would have to go through v.
+func (e *emitter) needsPending(u, v *vertex) bool {
+	for _, r := range u.reads() {
+		if r == v || !e.done[r] && r.kind != vertexParameter && r.kind != vertexConstant && e.needsPending(r, v) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *emitter) step(v *vertex, group []*vertex) step {
+	switch v.kind {
+	case vertexPoint, vertexView:
+		if v.from != nil {
+			return newConvolutionStep(e.plan, v.from, v, e.programs[v])
+		}
+		return newMapStep(e.plan, v, e.programs[v])
+	case vertexReduce:
+		return newReduceStep(e.plan, group...)
+	case vertexConvolution:
+		return newConvolutionStep(e.plan, v, v, nil)
+	case vertexProduct:
+		return newProductStep(e.plan, v)
+	case vertexConcatenate:
+		return newConcatenateStep(e.plan, v)
+	default:
+		return newGenericStep(v)
+	}
+}
+
+// reads lists the stored values that the step of v reads, those of a fused convolution
+// included.
+func (v *vertex) reads() []*vertex {
+	var list []*vertex
+	v.collectReads(&list)
+	return list
+}
+
+func (v *vertex) collectReads(list *[]*vertex) {
+	for _, x := range v.in {
+		switch {
+		case x.base == nil:
+			x.collectReads(list)
+		case x.base.into != nil:
+			x.base.collectReads(list)
+		case !slices.Contains(*list, x.base):
+			*list = append(*list, x.base)
+		}
+	}
 }
 
 // note records that step at computes v.
 func (p *plan) note(v *vertex, at int) {
-	reads := make(map[*vertex]bool)
-	v.reads(reads)
-	if c := fusedInto(v); c != nil {
-		delete(reads, c)
-		c.reads(reads)
-	}
-	for r := range reads {
+	for _, r := range v.reads() {
 		r.last = max(r.last, at)
 	}
 	v.first, v.last = at, max(v.last, at)

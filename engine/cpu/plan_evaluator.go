@@ -1,5 +1,7 @@
 package cpu
 
+import "github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
+
 // evaluator runs one program on one worker.
 type evaluator struct {
 	p       *program
@@ -73,26 +75,30 @@ func (e *evaluator) bind(array func(*vertex) []float32) {
 func (e *evaluator) run(start int, out []float32) {
 	for len(out) > 0 {
 		n := min(e.p.tile, len(out))
-		e.eval(start, out[:n])
+		e.eval(start, out[:n], n)
 		start += n
 		out = out[n:]
 	}
 }
 
-// dense returns elements [start, start+n), n <= tile, without a copy where it can: the result
-// is read-only and valid until the next call.
-func (e *evaluator) dense(start, n int) []float32 {
-	if len(e.p.code) == 0 {
-		f := &e.p.leaves[0]
-		if f.kind == leafScalar {
-			return kernelFill(e.regs[0][:n], e.scalars[0])
-		}
-		e.load(0, start, n)
-		return e.ops[0]
+// tiles computes elements [start, start+n), n <= tile, of every result, without a copy where it
+// can: they are read-only and valid until the next call.
+func (e *evaluator) tiles(start, n int) {
+	e.eval(start, nil, n)
+}
+
+// tile is result i of the last call of tiles.
+func (e *evaluator) tile(i, n int) []float32 {
+	r := e.p.result[i]
+	switch {
+	case r >= 0:
+		return e.regs[r][:n]
+	case e.p.leaves[^r].kind == leafScalar:
+		// The last register is free for this: see allocate.
+		return kernelFill(e.regs[len(e.regs)-1][:n], e.scalars[^r])
+	default:
+		return e.ops[^r]
 	}
-	out := e.regs[e.p.code[len(e.p.code)-1].dst][:n]
-	e.eval(start, out)
-	return out
 }
 
 func kernelFill(dst []float32, v float32) []float32 {
@@ -102,53 +108,56 @@ func kernelFill(dst []float32, v float32) []float32 {
 	return dst
 }
 
-func (e *evaluator) eval(start int, out []float32) {
-	p, n := e.p, len(out)
+// eval computes n elements from start on; the last instruction writes to out unless it is nil.
+func (e *evaluator) eval(start int, out []float32, n int) {
+	p := e.p
 	for i := range p.leaves {
 		if p.leaves[i].kind != leafScalar {
 			e.load(i, start, n)
 		}
 	}
-	if len(p.code) == 0 {
-		if p.leaves[0].kind == leafScalar {
-			kernelFill(out, e.scalars[0])
-		} else {
-			copy(out, e.ops[0])
-		}
+	if len(p.code) == 0 && out != nil {
+		copy(out, e.tile(0, n))
 		return
 	}
 	last := len(p.code) - 1
 	for i := range p.code {
 		in := &p.code[i]
 		dst := out
-		if i != last {
+		if i != last || out == nil {
 			dst = e.regs[in.dst][:n]
 		}
-		var a, b []float32
-		if in.a >= 0 {
-			a = e.regs[in.a][:n]
-		} else if p.leaves[^in.a].kind != leafScalar {
-			a = e.ops[^in.a]
-		}
-		var s float32
-		if in.op.binary() {
-			if in.b >= 0 {
-				b = e.regs[in.b][:n]
-			} else if p.leaves[^in.b].kind != leafScalar {
-				b = e.ops[^in.b]
-			} else {
+		switch {
+		case in.op == opMulAdd:
+			kernel.MulAdd(dst, e.operand(in.a, n), e.operand(in.b, n), e.operand(in.c, n))
+		case !in.op.binary():
+			a := e.operand(in.a, n)
+			if a == nil {
+				a = kernelFill(dst, e.scalars[^in.a])
+			}
+			in.op.apply(dst, a, nil, 0)
+		case in.op.scalarLeft():
+			in.op.apply(dst, e.operand(in.b, n), nil, e.scalars[^in.a])
+		default:
+			a, b := e.operand(in.a, n), e.operand(in.b, n)
+			var s float32
+			if b == nil {
 				s = e.scalars[^in.b]
+				if a == nil { // both are scalars
+					a = kernelFill(dst, e.scalars[^in.a])
+				}
 			}
-			if in.op.scalarLeft() {
-				s = e.scalars[^in.a]
-				a = b
-			}
+			in.op.apply(dst, a, b, s)
 		}
-		if a == nil { // a scalar where the kernels want an array
-			a = kernelFill(dst, e.scalars[^in.a])
-		}
-		in.op.apply(dst, a, b, s)
 	}
+}
+
+// operand is the current tile of an operand, nil for a scalar.
+func (e *evaluator) operand(o operand, n int) []float32 {
+	if o >= 0 {
+		return e.regs[o][:n]
+	}
+	return e.ops[^o] // nil for scalars, which are never loaded
 }
 
 // load makes ops[i] hold elements [start, start+n) of leaf i.

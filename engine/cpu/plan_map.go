@@ -65,7 +65,9 @@ func (c concatenatePart) run(x *execution, out []float32, outer, pitch int) {
 	x.b.pool.Run((size+n-1)/n, func(worker, piece int) {
 		e := c.bp.evaluators[worker]
 		for at, end := piece*n, min((piece+1)*n, size); at < end; {
-			tile := e.dense(at, min(c.bp.tile, end-at))
+			n := min(c.bp.tile, end-at)
+			e.tiles(at, n)
+			tile := e.tile(0, n)
 			for len(tile) > 0 {
 				block, i := at/c.length, at%c.length
 				m := min(c.length-i, len(tile))

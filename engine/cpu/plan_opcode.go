@@ -36,6 +36,9 @@ const (
 	opRsqrt
 	opSign
 	opFloor
+	opSiLU     // x*logistic(x)
+	opSiLUGrad // its derivative
+	opMulAdd   // a*b + c, of three arrays
 )
 
 func (o opcode) binary() bool     { return o < 3*numBinary }
@@ -59,7 +62,7 @@ var unaryOpcodes = map[backends.OpType]opcode{
 // cost is a rough price per element, in units of an addition.
 func (o opcode) cost() int {
 	switch {
-	case o == opExp || o == opLogistic:
+	case o == opExp || o == opLogistic || o == opSiLU || o == opSiLUGrad:
 		return 6
 	case o >= opLog && o <= opTanh:
 		return 60 // scalar code through float64
@@ -111,6 +114,10 @@ func (o opcode) apply(dst, a, b []float32, s float32) {
 		kernel.Exp(dst, a)
 	case opLogistic:
 		kernel.Logistic(dst, a)
+	case opSiLU:
+		kernel.SiLU(dst, a)
+	case opSiLUGrad:
+		kernel.SiLUGrad(dst, a)
 	case opRsqrt:
 		kernel.Sqrt(dst, a)
 		kernel.DivIntoScalar(dst, dst, 1)

@@ -7,8 +7,9 @@ type program struct {
 	size   int
 	leaves []leaf
 	code   []instruction
-	regs   int // tile registers
-	tile   int // elements in a full tile
+	result []operand // what it computes; a stored value's is what the last instruction makes
+	regs   int       // tile registers
+	tile   int       // elements in a full tile
 }
 
 // leaf is one input of a program.
@@ -33,9 +34,9 @@ const (
 type operand int32
 
 type instruction struct {
-	op   opcode
-	dst  int32
-	a, b operand
+	op      opcode
+	dst     int32
+	a, b, c operand
 }
 
 // tileElements bounds a tile: several must fit in a 32 KB first-level cache.

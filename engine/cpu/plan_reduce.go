@@ -9,15 +9,16 @@ import (
 	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
 )
 
-// reduceStep sums an element-wise program over some axes, or takes its maximum.
+// reduceStep sums element-wise values over some axes, or takes their maxima: several values of
+// one shape over the same axes in one pass, because they mostly read the same arrays.
 //
 // The elements come in order. The leading kept axes divide them into groups with results of
 // their own; a long group is cut into chunks, whose partial results are added in order. Groups
 // and chunks depend only on the length of a group, so that neither the number of threads nor
 // that of images in a batch changes a sum. Sums accumulate in float64.
 type reduceStep struct {
-	v      *vertex
-	bp     *boundProgram
+	vs     []*vertex
+	bp     *boundProgram // with a result for each of vs
 	isMax  bool
 	groups int
 	length int // elements in a group
@@ -44,9 +45,21 @@ const wholeGroups = 16
 // maxPartials bounds the elements of the partial results of one group.
 const maxPartials = 1 << 20
 
-func newReduceStep(p *plan, v *vertex) *reduceStep {
+// alike says whether two reductions can share a pass, if neither needs the other.
+func alikeReductions(v, u *vertex) bool {
+	return u.kind == vertexReduce && u.node.op == v.node.op &&
+		slices.Equal(u.in[0].shape.Dimensions, v.in[0].shape.Dimensions) &&
+		slices.Equal(u.attr.(*reduceAttr).axes, v.attr.(*reduceAttr).axes)
+}
+
+func newReduceStep(p *plan, vs ...*vertex) *reduceStep {
+	v := vs[0]
 	x := v.in[0]
-	s := &reduceStep{v: v, bp: p.bound(inputProgram(x), roleMain), isMax: v.node.op == backends.OpTypeReduceMax, groups: 1}
+	var operands []*vertex
+	for _, v := range vs {
+		operands = append(operands, v.in[0])
+	}
+	s := &reduceStep{vs: vs, bp: p.bound(inputProgram(operands...), roleMain), isMax: v.node.op == backends.OpTypeReduceMax, groups: 1}
 	axes := v.attr.(*reduceAttr).axes
 	for a, n := range x.shape.Dimensions {
 		if n == 1 {
@@ -91,7 +104,7 @@ func newReduceStep(p *plan, v *vertex) *reduceStep {
 	case s.chunks > 1:
 		n = s.groups * s.chunks
 	}
-	for range n {
+	for range n * len(vs) {
 		if s.isMax {
 			s.maxima = append(s.maxima, make([]float32, s.perOut))
 		} else {
@@ -103,13 +116,11 @@ func newReduceStep(p *plan, v *vertex) *reduceStep {
 
 func (s *reduceStep) run(x *execution) error {
 	s.bp.bind(x)
-	out := x.array(s.v)
 	if s.chunks == 1 {
 		x.b.pool.Run((s.groups+s.merge-1)/s.merge, func(worker, piece int) {
 			for g := piece * s.merge; g < min((piece+1)*s.merge, s.groups); g++ {
-				s.reset(worker)
 				s.reduce(worker, worker, g, 0)
-				s.store(worker, out[g*s.perOut:(g+1)*s.perOut])
+				s.store(x, worker, g)
 			}
 		})
 		return nil
@@ -117,19 +128,16 @@ func (s *reduceStep) run(x *execution) error {
 	if s.whole {
 		x.b.pool.Run(s.groups, func(worker, g int) {
 			sum, next := 2*worker, 2*worker+1
-			s.reset(sum)
 			s.reduce(worker, sum, g, 0)
 			for c := 1; c < s.chunks; c++ {
-				s.reset(next)
 				s.reduce(worker, next, g, c)
 				s.combine(sum, next)
 			}
-			s.store(sum, out[g*s.perOut:(g+1)*s.perOut])
+			s.store(x, sum, g)
 		})
 		return nil
 	}
 	x.b.pool.Run(s.groups*s.chunks, func(worker, piece int) {
-		s.reset(piece)
 		s.reduce(worker, piece, piece/s.chunks, piece%s.chunks)
 	})
 	for g := range s.groups {
@@ -137,31 +145,34 @@ func (s *reduceStep) run(x *execution) error {
 		for c := 1; c < s.chunks; c++ {
 			s.combine(first, first+c)
 		}
-		s.store(first, out[g*s.perOut:(g+1)*s.perOut])
+		s.store(x, first, g)
 	}
 	return nil
 }
 
-func (s *reduceStep) reset(to int) {
-	if s.isMax {
-		kernelFill(s.maxima[to], float32(math.Inf(-1)))
-	} else {
-		clear(s.acc[to])
-	}
-}
-
-// reduce adds one chunk of a group to partial result to.
+// reduce makes partial result to out of one chunk of a group.
 func (s *reduceStep) reduce(worker, to, group, chunk int) {
+	k := len(s.vs)
+	for i := to * k; i < (to+1)*k; i++ {
+		if s.isMax {
+			kernelFill(s.maxima[i], float32(math.Inf(-1)))
+		} else {
+			clear(s.acc[i])
+		}
+	}
 	e := s.bp.evaluators[worker]
 	at, end := chunk*s.chunk, min((chunk+1)*s.chunk, s.length)
 	for at < end {
-		tile := e.dense(group*s.length+at, min(s.bp.tile, end-at))
-		s.add(to, at, tile)
-		at += len(tile)
+		n := min(s.bp.tile, end-at)
+		e.tiles(group*s.length+at, n)
+		for i := range k {
+			s.add(to*k+i, at, e.tile(i, n))
+		}
+		at += n
 	}
 }
 
-// add takes in the elements of a group from at on.
+// add takes the elements of a group from at on into an accumulator.
 func (s *reduceStep) add(to, at int, tile []float32) {
 	last := len(s.dims) - 1
 	inner := s.dims[last]
@@ -215,22 +226,29 @@ func maximum(m float32, x []float32) float32 {
 
 // combine adds partial result from to another.
 func (s *reduceStep) combine(to, from int) {
-	if s.isMax {
-		kernel.Max(s.maxima[to], s.maxima[to], s.maxima[from])
-		return
-	}
-	a := s.acc[to]
-	for i, v := range s.acc[from] {
-		a[i] += v
+	k := len(s.vs)
+	for i := range k {
+		if s.isMax {
+			kernel.Max(s.maxima[to*k+i], s.maxima[to*k+i], s.maxima[from*k+i])
+			continue
+		}
+		a := s.acc[to*k+i]
+		for j, v := range s.acc[from*k+i] {
+			a[j] += v
+		}
 	}
 }
 
-func (s *reduceStep) store(from int, out []float32) {
-	if s.isMax {
-		copy(out, s.maxima[from])
-		return
-	}
-	for i, v := range s.acc[from] {
-		out[i] = float32(v)
+// store writes a partial result as the results of a group.
+func (s *reduceStep) store(x *execution, from, group int) {
+	for i, v := range s.vs {
+		out := x.array(v)[group*s.perOut : (group+1)*s.perOut]
+		if s.isMax {
+			copy(out, s.maxima[from*len(s.vs)+i])
+			continue
+		}
+		for j, a := range s.acc[from*len(s.vs)+i] {
+			out[j] = float32(a)
+		}
 	}
 }

@@ -2,7 +2,9 @@
 package pool
 
 import (
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -79,6 +81,8 @@ func (p *Pool) Close() { p.close.Do(func() { close(p.work) }) }
 func (j *job) run(worker int) {
 	defer func() {
 		if r := recover(); r != nil {
+			// The worker's stack would be lost in the caller.
+			r = fmt.Errorf("%v\nin worker: %s", r, debug.Stack())
 			j.panicked.CompareAndSwap(nil, &r)
 			j.next.Store(j.n)
 		}
