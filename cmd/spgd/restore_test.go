@@ -249,7 +249,7 @@ func TestPictureKinds(t *testing.T) {
 // TestPresetAndFlags: a preset sets what the flags do not.
 func TestPresetAndFlags(t *testing.T) {
 	dir := t.TempDir()
-	writeImage(t, filepath.Join(dir, "y.png"), testImage(32, 32, 3), imageio.WriteOptions{})
+	writeImage(t, filepath.Join(dir, "y.png"), testImage(16, 16, 3), imageio.WriteOptions{})
 	writeCheckpoint(t, filepath.Join(dir, "tiny.safetensors"), nil)
 	tiny := "restore --task denoise y.png -o out.png -q --json --prior tiny.safetensors --step-size 0.001 "
 
