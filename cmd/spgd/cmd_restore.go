@@ -62,6 +62,10 @@ carried over, the EXIF orientation is applied, and 16 bits a channel stay 16 bit
 PNG. The settings are kept in OUT, under the text key "spgd". The same command, seed and
 instruction set give the same bytes.
 
+The noise level --noise does not change the restoration. The result is judged by it: a
+residual (of the result, degraded again, against IN) far above the noise means that the
+result does not explain IN, one far below that it reproduces the noise.
+
 The default step size is c/lambda_max: lambda_max is the largest eigenvalue of A^T A for
 the task's operator A, and c = 2.5 for inpaint, 7/16 for sr, 2 for phase and 1 otherwise.
 The log says what it came to.
