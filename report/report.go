@@ -85,7 +85,7 @@ type Prior struct {
 // Engine is what computed.
 type Engine struct {
 	Name    string `json:"name"`
-	ISA     string `json:"isa,omitempty"` // instruction set of the kernels: portable, avx2, avx512
+	ISA     string `json:"isa,omitempty"` // instruction set of the kernels: portable, avx2, avx512, neon
 	Threads int    `json:"threads,omitempty"`
 }
 

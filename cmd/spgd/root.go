@@ -58,8 +58,8 @@ pretrained diffusion prior supplies what a photograph looks like. The method is 
 Results go to stdout, progress, warnings and errors to stderr.
 
 ENVIRONMENT
-  SPGD_ISA  instruction set of the CPU kernels: portable, avx2 or avx512; the best that
-            the processor has if it is not set. Results are the same to the byte for
+  SPGD_ISA  instruction set of the CPU kernels: portable, avx2, avx512 or neon; the best
+            that the processor has if it is not set. Results are the same to the byte for
             one instruction set and nearly so across them.
 
 JSON
@@ -84,6 +84,7 @@ JSON
 		newDegradeCommand(c),
 		newCompareCommand(c),
 		newPriorsCommand(c),
+		newBenchCommand(c),
 		newVersionCommand(c),
 	)
 	root.InitDefaultHelpCmd()

@@ -11,8 +11,8 @@ import (
 // which is unknown or which the processor lacks.
 var ErrISA = errors.New("bad SPGD_ISA")
 
-// ISA names the instruction set of the kernels: "avx512", "avx2" or "portable". The best that the
-// processor has is chosen when the program starts, unless the environment variable SPGD_ISA names
+// ISA names the instruction set of the kernels: "avx512", "avx2", "neon" or "portable". The best
+// that the processor has is chosen when the program starts, unless the environment variable SPGD_ISA names
 // another.
 func ISA() string { return kernel.ISA() }
 

@@ -1,8 +1,9 @@
 // Package kernel holds the float32 compute kernels of the CPU engine: packed matrix products,
 // convolutions and loops over vectors.
 //
-// Every kernel exists in portable Go and, on amd64, in assembly for AVX2 with FMA and for
-// AVX-512. The best instruction set of the processor is chosen when the program starts; see ISA.
+// Every kernel exists in portable Go and in assembly: on amd64 for AVX2 with FMA and for AVX-512,
+// on arm64 for NEON. The best instruction set of the processor is chosen when the program starts;
+// see ISA.
 //
 // # What the results depend on
 //
@@ -10,8 +11,9 @@
 // ascending order (for a convolution k runs over kernel rows, kernel columns and input channels,
 // in this order), then the bias is added, then the residual. The chain is the same for every
 // blocking, so results do not depend, to the bit, on the number of threads, on the batch size,
-// or on which rows or columns are computed together. Both assembly versions fuse each
-// multiply-add and agree to the bit; the portable version rounds the product first.
+// or on which rows or columns are computed together. All versions in assembly fuse each
+// multiply-add and agree to the bit; the portable version rounds the product first where Go's
+// compiler does, as on amd64.
 //
 // # Slices
 //
