@@ -1,0 +1,32 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestBenchEngine(t *testing.T) {
+	stdout := mustRun(t, "bench", "engine", "--size", "32", "--runs", "2", "--batch", "2", "--json")
+	var r engineTimes
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Size != 32 || r.Batch != 2 || !(r.Forward > 0 && r.VJP > 0 && r.GFLOPS > 0) || r.PeakGFLOPS < r.GFLOPS {
+		t.Errorf("implausible result %+v", r)
+	}
+}
+
+func TestBenchErrors(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"bench", "needs the name"},
+		{"bench nothing", "unknown benchmark"},
+		{"bench engine --size 40", "multiples of 16"},
+		{"bench engine --runs 0", "at least 1"},
+	} {
+		r := invoke(t, strings.Fields(c.args)...)
+		if r.code != exitUsage || !strings.Contains(r.stderr, c.want) {
+			t.Errorf("%s: exit %d, %q", c.args, r.code, r.stderr)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gomlx/gomlx/pkg/core/dtypes"
+	"github.com/gomlx/gomlx/pkg/core/graph"
+	"github.com/gomlx/gomlx/pkg/core/shapes"
+	"github.com/gomlx/gomlx/pkg/core/tensors"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/internal/rng"
+	"github.com/seed-0f004ec9/spgd/prior"
+)
+
+type benchEngineOptions struct {
+	engineOptions
+	priorOptions
+	size, batch, runs int
+}
+
+// AddFlags adds them.
+func (o *benchEngineOptions) AddFlags(f *pflag.FlagSet) {
+	o.priorOptions.AddFlags(f)
+	f.IntVar(&o.size, "size", 256, "side of the square images in `PIXELS`, a multiple of the network's (16 for the embedded prior)")
+	f.IntVar(&o.batch, "batch", 1, "`NUMBER` of images")
+	f.IntVar(&o.runs, "runs", 5, "`NUMBER` of timed runs, after one that is not timed")
+	o.engineOptions.AddFlags(f)
+}
+
+func newBenchEngineCommand(c *console) *cobra.Command {
+	var o benchEngineOptions
+	cmd := &cobra.Command{
+		Use:   "engine",
+		Short: "Time the prior's denoiser and its vector-Jacobian product",
+		Long: `Time one evaluation of the denoiser, and one with its vector-Jacobian product with
+respect to the image: what a restoration consists of. --network without --prior takes
+that architecture with random weights.
+
+With --json: forward_s and vjp_s are medians over the runs in seconds (vjp_s includes the
+forward pass), forward_min_s and vjp_min_s the fastest runs; compile_s is what compiling
+both took, first_s the first evaluation; gflops is the arithmetic of the direct method a
+second of vjp_s; peak_gflops what the processor does in registers; peak_bytes the largest
+memory of the process (0 where the system does not say).
+
+` + exitStatusHelp(exitCheckpoint, exitMemory, exitOutput, exitInterrupted),
+		Example: "  spgd bench engine --size 512\n  spgd bench engine --network ffhq256 --json",
+		Args:    exactArgs(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runBenchEngine(cmd.Context(), c, &o, cmd.Flags().Changed("prior"))
+		},
+	}
+	o.AddFlags(cmd.Flags())
+	return cmd
+}
+
+// engineTimes is the JSON form of the result.
+type engineTimes struct {
+	Prior      string  `json:"prior"`
+	ISA        string  `json:"isa"`
+	Threads    int     `json:"threads"`
+	Size       int     `json:"size"`
+	Batch      int     `json:"batch"`
+	Runs       int     `json:"runs"`
+	Compile    float64 `json:"compile_s"`
+	First      float64 `json:"first_s"`
+	Forward    float64 `json:"forward_s"`
+	ForwardMin float64 `json:"forward_min_s"`
+	VJP        float64 `json:"vjp_s"`
+	VJPMin     float64 `json:"vjp_min_s"`
+	GFLOPS     float64 `json:"gflops"`
+	PeakGFLOPS float64 `json:"peak_gflops"`
+	PeakBytes  int64   `json:"peak_bytes"`
+}
+
+func (o *benchEngineOptions) model(priorGiven bool) (*prior.Model, error) {
+	if o.network != "" && !priorGiven {
+		config, err := prior.Network(o.network)
+		if err != nil {
+			return nil, err
+		}
+		return prior.Random(o.network, config, 1)
+	}
+	m, err := prior.Load(o.prior, prior.LoadOptions{Network: o.network})
+	return m, as(errCheckpoint, err)
+}
+
+func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, priorGiven bool) error {
+	if o.size < 1 || o.batch < 1 || o.runs < 1 {
+		return usagef("--size %d, --batch %d, --runs %d: all must be at least 1", o.size, o.batch, o.runs)
+	}
+	m, err := o.model(priorGiven)
+	if err != nil {
+		return err
+	}
+	if k := m.SizeMultiple(); o.size%k != 0 {
+		return usagef("--size %d: %s takes multiples of %d", o.size, m.Name(), k)
+	}
+	e, err := o.start()
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	t, err := timeEngine(ctx, e, m, o)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.printJSON(t)
+	}
+	return c.printf("%s, %d x %dx%d, %d threads, %s\nforward        %8.3f s (fastest %.3f)\nforward + VJP  %8.3f s (fastest %.3f)\ncompile        %8.3f s\narithmetic     %8.0f GFLOP/s of %.0f\nmemory         %8.0f MiB\n",
+		t.Prior, t.Batch, t.Size, t.Size, t.Threads, t.ISA, t.Forward, t.ForwardMin, t.VJP, t.VJPMin, t.Compile, t.GFLOPS, t.PeakGFLOPS, float64(t.PeakBytes)/(1<<20))
+}
+
+// timeEngine compiles and runs both programs in turn.
+func timeEngine(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchEngineOptions) (*engineTimes, error) {
+	image, sigma := shapes.Make(dtypes.Float32, o.batch, o.size, o.size, m.Channels()), shapes.Make(dtypes.Float32, o.batch)
+	in := []shapes.Shape{image, image, sigma}
+	for _, w := range m.Weights() {
+		in = append(in, w.Shape())
+	}
+	start := time.Now()
+	forward, err := e.Compile("forward", in, func(in []*graph.Node) []*graph.Node {
+		return []*graph.Node{m.Denoise(in[3:], in[0], in[2])}
+	})
+	if err != nil {
+		return nil, err
+	}
+	vjp, err := e.Compile("forward and VJP", in, func(in []*graph.Node) []*graph.Node {
+		x0hat := m.Denoise(in[3:], in[0], in[2])
+		return []*graph.Node{x0hat, graph.Gradient(graph.ReduceAllSum(graph.Mul(x0hat, in[1])), in[0])[0]}
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := o.record()
+	t := &engineTimes{
+		Prior: m.Name(), ISA: r.ISA, Threads: r.Threads, Size: o.size, Batch: o.batch, Runs: o.runs,
+		Compile: time.Since(start).Seconds(),
+	}
+
+	noise := func(step uint32) *tensors.Tensor {
+		a := make([]float32, image.Size())
+		rng.New(1, 0, step, rng.Diagnostic).FillNormal(a)
+		return tensors.FromFlatDataAndDimensions(a, image.Dimensions...)
+	}
+	levels := make([]float32, o.batch)
+	for i := range levels {
+		levels[i] = 1
+	}
+	args := append([]*tensors.Tensor{noise(0), noise(1), tensors.FromFlatDataAndDimensions(levels, o.batch)}, m.Weights()...)
+	run := func(p *engine.Program) (float64, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		start := time.Now()
+		out, err := p.Run(args...)
+		if err != nil {
+			return 0, err
+		}
+		d := time.Since(start).Seconds()
+		for _, x := range out {
+			if err := x.FinalizeAll(); err != nil {
+				return 0, fmt.Errorf("cannot release a result: %w", err)
+			}
+		}
+		return d, nil
+	}
+	times := make(map[*engine.Program][]float64)
+	for i := range o.runs + 1 {
+		for _, p := range []*engine.Program{forward, vjp} {
+			d, err := run(p)
+			if err != nil {
+				return nil, err
+			}
+			if i > 0 {
+				times[p] = append(times[p], d)
+			} else if p == forward {
+				t.First = d
+			}
+		}
+	}
+	t.Forward, t.ForwardMin = median(times[forward])
+	t.VJP, t.VJPMin = median(times[vjp])
+	config := m.Config()
+	t.GFLOPS = 2 * config.GFLOP(o.size, o.size) * float64(o.batch) / t.VJP // the VJP repeats the forward's products
+	if b, ok := e.Backend().(*cpu.Backend); ok {
+		if t.PeakGFLOPS, err = b.PeakGFLOPS(200 * time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	t.PeakBytes = peakBytes()
+	return t, nil
+}
+
+// median returns the median and the least of x, which it sorts.
+func median(x []float64) (mid, least float64) {
+	slices.Sort(x)
+	n := len(x)
+	return (x[(n-1)/2] + x[n/2]) / 2, x[0]
+}
