@@ -25,8 +25,8 @@ func TestBenchErrors(t *testing.T) {
 		{"bench engine --runs 0", "at least 1"},
 	} {
 		r := invoke(t, strings.Fields(c.args)...)
-		if r.code != exitUsage || !strings.Contains(r.stderr, c.want) {
-			t.Errorf("%s: exit %d, %q", c.args, r.code, r.stderr)
+		if r.code != exitUsage || !strings.Contains(r.errOut, c.want) {
+			t.Errorf("%s: exit %d, %q", c.args, r.code, r.errOut)
 		}
 	}
 }
