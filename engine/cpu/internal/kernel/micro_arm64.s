@@ -10,10 +10,12 @@
 //
 // The multiply-adds take their left factor from a lane, so that nothing is broadcast: a load with
 // broadcast (LD1R) takes a vector pipe, too, on many cores. For 12 x 8 that makes, for two k, 48
-// multiply-adds with 12 loads of left-hand elements, 2 loads of pairs of registers and 3
-// instructions for the loop: 48 of 65 instructions compute, and a core with two multiply-adds a
-// cycle, which needs 24 cycles, has time for 48 loads. Four k at a time would need 40 registers,
-// and a block of 8 x 12 the same number of loads and 6 instead of 4 registers for the panel.
+// multiply-adds with 12 loads of left-hand elements, 2 loads of pairs of registers and 4
+// instructions for the loop: 48 of 66 instructions compute, and a core with two multiply-adds a
+// cycle, which needs 24 cycles, has time for the 14 loads many times over. Four k at a time would
+// need more registers than there are; a block of 8 x 12 would do with 11 loads, but 12 does not
+// divide the usual numbers of channels. All of this is reckoned from the code and the published
+// properties of the cores; no run on hardware has confirmed it.
 //
 // All rows share one offset into them, so that the step from k to k and from run to run changes
 // one register:
