@@ -2,6 +2,8 @@
 
 package kernel
 
+//lint:file-ignore U1000 The constants are used by the assembly.
+
 // expConstants are what exp needs: exp(x) = 2^n * exp(r) with n = round(x/ln 2) and
 // r = x - n*ln 2, |r| <= ln(2)/2. The polynomial has the smallest largest relative error with the
 // first two coefficients 1: 6.1e-2 units in the last place.
