@@ -12,8 +12,8 @@ import (
 var ErrISA = errors.New("bad SPGD_ISA")
 
 // ISA names the instruction set of the kernels: "avx512", "avx2", "neon" or "portable". The best
-// that the processor has is chosen when the program starts, unless the environment variable SPGD_ISA names
-// another.
+// that the processor has is chosen when the program starts, unless the environment variable
+// SPGD_ISA names another.
 func ISA() string { return kernel.ISA() }
 
 // CheckISA returns an ErrISA if SPGD_ISA cannot be obeyed. New returns it too.
