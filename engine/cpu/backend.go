@@ -9,7 +9,10 @@
 package cpu
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +21,7 @@ import (
 	"github.com/gomlx/gomlx/backends/notimplemented"
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
 
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
 	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
 )
 
@@ -57,6 +61,10 @@ func parseConfig(config string) (Options, error) {
 type Options struct {
 	// Threads bounds the goroutines that work on one operation; 0 means GOMAXPROCS.
 	Threads int
+	// Convolution is "direct", "winograd" (for 3x3 convolutions that allow it; its rounding errors
+	// are about twice as large) or "auto", whichever is faster. If it is empty, the environment
+	// variable SPGD_CONV decides, then "auto".
+	Convolution string
 }
 
 // Backend implements [backends.Backend]. Its methods may be called from several goroutines;
@@ -64,7 +72,8 @@ type Options struct {
 type Backend struct {
 	notimplemented.Backend
 
-	name string
+	name      string
+	algorithm kernel.Algorithm // of convolutions
 
 	mu        sync.Mutex // held by an execution; guards pool and finalized
 	pool      *pool.Pool
@@ -77,7 +86,14 @@ type Backend struct {
 
 var _ backends.Backend = (*Backend)(nil)
 
-// New starts a backend. It returns an error for a negative number of threads, and an ErrISA.
+// EnvConvolution is the environment variable with the default of Options.Convolution.
+const EnvConvolution = "SPGD_CONV"
+
+// ErrConvolution is wrapped by the error of an unknown Options.Convolution.
+var ErrConvolution = errors.New("unknown algorithm")
+
+// New starts a backend. It returns an error for a negative number of threads, an ErrISA, and an
+// ErrConvolution.
 func New(o Options) (*Backend, error) {
 	if err := CheckISA(); err != nil {
 		return nil, err
@@ -85,7 +101,12 @@ func New(o Options) (*Backend, error) {
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("cpu: %d threads: the number cannot be negative", o.Threads)
 	}
-	b := &Backend{name: BackendName, pool: pool.New(o.Threads)}
+	name := cmp.Or(o.Convolution, os.Getenv(EnvConvolution), kernel.Auto.String())
+	algorithm, err := kernel.ParseAlgorithm(name)
+	if err != nil {
+		return nil, fmt.Errorf("cpu: %w: convolution %q (want auto, direct or winograd)", ErrConvolution, name)
+	}
+	b := &Backend{name: BackendName, algorithm: algorithm, pool: pool.New(o.Threads)}
 	b.compile = func(bd *Builder, outputs []*node) (runner, error) {
 		p := newPlan(b, bd, outputs)
 		return p, b.checkMemory(p)

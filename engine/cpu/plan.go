@@ -26,6 +26,7 @@ type plan struct {
 	arenaBytes int // temporary values of one execution
 	strips     kernel.Scratch
 	workers    int
+	algorithm  kernel.Algorithm // of convolutions with kernels that are packed once
 	programs   []*boundProgram
 }
 
@@ -92,7 +93,7 @@ const (
 
 // newPlan compiles the part of a builder's graph that the outputs need.
 func newPlan(b *Backend, bd *Builder, outputs []*node) *plan {
-	p := &plan{workers: b.pool.Workers()}
+	p := &plan{workers: b.pool.Workers(), algorithm: b.algorithm}
 	p.lower(bd, outputs)
 	p.connect()
 	p.decide()

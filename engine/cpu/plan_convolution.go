@@ -40,7 +40,11 @@ func supportsConvolution(s kernel.ConvShape) bool {
 
 func newConvolutionStep(p *plan, c, out *vertex, finish *program) *convolutionStep {
 	shape := c.attr.(kernel.ConvShape)
-	conv, err := kernel.NewConv(shape, p.workers, &p.strips)
+	algorithm := p.algorithm
+	if c.in[1].base.kind != vertexParameter {
+		algorithm = kernel.Direct // packing would cost more than it saves
+	}
+	conv, err := kernel.NewConv(shape, algorithm, p.workers, &p.strips)
 	if err != nil {
 		panic(err) // supportsConvolution said otherwise
 	}
@@ -80,12 +84,13 @@ func (s *convolutionStep) run(x *execution) error {
 	k := s.c.in[1]
 	data, v := x.array(k.base), k.view
 	pack := func(dst *kernel.Packed) *kernel.Packed {
-		return kernel.PackConv(dst, v.dims[0], v.dims[1], v.dims[2], v.dims[3], data,
-			v.off, v.strides[0], v.strides[1], v.strides[2], v.strides[3])
+		return s.conv.Pack(dst, data, v.off, v.strides[0], v.strides[1], v.strides[2], v.strides[3])
 	}
 	var w *kernel.Packed
 	if k.base.kind == vertexParameter {
-		w = x.bufs[k.base.id].packedAs(packKey(packConvolution, v), pack)
+		form := packKey(packConvolution, v)
+		form.tile = s.conv.Tile()
+		w = x.bufs[k.base.id].packedAs(form, pack)
 	} else {
 		s.pack = pack(s.pack)
 		w = s.pack

@@ -50,6 +50,7 @@ func (s *productStep) run(x *execution) error {
 // packedForm identifies a packed form of a buffer's data.
 type packedForm struct {
 	use           packedUse
+	tile          int // of Winograd's method
 	off           int
 	dims, strides [4]int
 }

@@ -99,6 +99,8 @@ type Conv struct {
 	workers int
 	scratch *Scratch
 
+	wino *winograd // nil: direct
+
 	rows, cols axis
 	plane      bool // one channel to one channel: see plane.go
 	weights    []float32
@@ -141,7 +143,7 @@ const stepPixels = 2048
 
 // NewConv plans a convolution for the given number of workers. Scratch may be nil: then the plan
 // has its own. It returns an error for an impossible shape.
-func NewConv(s ConvShape, workers int, scratch *Scratch) (*Conv, error) {
+func NewConv(s ConvShape, a Algorithm, workers int, scratch *Scratch) (*Conv, error) {
 	s = s.normalised()
 	if min(s.N, s.H, s.W, s.Cin, s.KH, s.KW, s.Cout) < 1 {
 		return nil, fmt.Errorf("kernel: convolution with an empty dimension: %+v", s)
@@ -159,6 +161,10 @@ func NewConv(s ConvShape, workers int, scratch *Scratch) (*Conv, error) {
 	c.ho, c.wo = s.Out()
 	if c.ho < 1 || c.wo < 1 {
 		return nil, fmt.Errorf("kernel: convolution with an empty output: %+v", s)
+	}
+	if tile := a.tile(active, s); tile > 0 {
+		c.wino = newWinograd(active, s, tile, workers, scratch)
+		return c, nil
 	}
 	c.task, c.post = c.runTask, c.runPost
 	c.plane = s == ConvShape{

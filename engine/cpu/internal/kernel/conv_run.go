@@ -7,7 +7,7 @@ import (
 )
 
 // Run computes dst, an [N, outH, outW, Cout] array, from src and the packed kernel w (see
-// PackConv). dst must not overlap the source.
+// Pack). dst must not overlap the source.
 func (c *Conv) Run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Epilogue) {
 	s := &c.s
 	size := s.N * c.ho * c.wo * s.Cout
@@ -29,6 +29,13 @@ func (c *Conv) Run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Epilog
 		if workers = p.Workers(); workers > c.workers {
 			panic(fmt.Sprintf("kernel: pool with %d workers, convolution planned for %d", workers, c.workers))
 		}
+	}
+	if w.tile != c.Tile() {
+		panic(fmt.Sprintf("kernel: kernel packed for tiles of %d, convolution planned for %d", w.tile, c.Tile()))
+	}
+	if c.wino != nil {
+		c.wino.run(p, dst[:size], src, w, ep)
+		return
 	}
 	c.dst, c.src, c.w, c.ep = dst[:size], src, w, ep
 	if c.plane {

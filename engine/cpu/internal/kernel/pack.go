@@ -9,6 +9,7 @@ package kernel
 type Packed struct {
 	isa  isa
 	k, n int
+	tile int // of Winograd's method; 0: the matrix itself
 	data []float32
 }
 
@@ -82,7 +83,7 @@ func reset(dst *Packed, s isa, k, n int) *Packed {
 	if cap(dst.data) < size {
 		dst.data = make([]float32, size)
 	}
-	dst.isa, dst.k, dst.n, dst.data = s, k, n, dst.data[:size]
+	dst.isa, dst.k, dst.n, dst.tile, dst.data = s, k, n, 0, dst.data[:size]
 	return dst
 }
 

@@ -1,0 +1,351 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
+)
+
+// winograd is the plan of a 3x3 convolution with stride 1 by Winograd's method.
+//
+// The output is cut into tiles of tile x tile pixels, from the top left corner of the image. A
+// worker takes blocks of whole rows of tiles: it gets the input rows of the block, transforms the
+// tiles of all channels to V, and then for each panel of output channels multiplies V with the
+// panel for each point, to M, and transforms M to output pixels. V, M and the panel stay in the
+// second-level cache if there are few channels; with many there is so much to multiply that the
+// third-level cache is fast enough.
+//
+// An element of M is one chain of multiply-adds over the input channels, and a tile belongs to one
+// image, so the results do not depend on how the work is cut.
+type winograd struct {
+	s        ConvShape
+	tile     int // output pixels of a tile in each direction
+	n        int // input pixels
+	ho, wo   int
+	isa      isa
+	workers  int
+	scratch  *Scratch
+	rows     int // rows of tiles of an image
+	cols     int // tiles of a row
+	inFirst  int // tiles of a row [inFirst, inEnd) read no column outside of the image
+	inEnd    int
+	outEnd   int // tiles of a row from here on write columns outside of the image
+	blockRow int // rows of tiles of a block
+	chunk    int // largest number of tiles that are transformed and multiplied at a time
+	layout   winogradLayout
+	bias     []float32
+	state    []winogradState // per worker
+
+	// The arguments of the Run in progress.
+	dst    []float32
+	src    Source
+	w      *Packed
+	ep     Epilogue
+	bands  int // of the rows of tiles of all images
+	groups int // of panels
+	task   func(worker, piece int)
+	post   func(worker, piece int)
+}
+
+// winogradLayout says where the parts of a worker's scratch memory lie.
+type winogradLayout struct {
+	slots, slotLen int // input rows
+	zero           int // a row of zeros
+	edge, edgeRow  int // a tile at the edge of the image, and the length of its rows
+	out            int // an output tile at the edge
+	v, vPitch      int // V, and the distances of tiles
+	vPoint         int // ... and points
+	m, mPoint      int
+	size           int
+}
+
+// winogradState is what a worker knows of the block in progress.
+type winogradState struct {
+	rows [][6][]float32 // input rows of each row of tiles
+	// Input rows are handed out in slots one after the other: row y of the image has number
+	// first+y, and there are rows up to have.
+	image, have, first int
+	next               int // number of the next row
+}
+
+// winogradFits reports whether Winograd's method can compute a convolution.
+func winogradFits(s ConvShape) bool {
+	s = s.normalised()
+	return s.KH == 3 && s.KW == 3 && s.StrideH == 1 && s.StrideW == 1 &&
+		s.InDilH == 1 && s.InDilW == 1 && s.KerDilH == 1 && s.KerDilW == 1
+}
+
+// newWinograd plans a convolution that winogradFits, of non-empty dimensions, with tiles of size
+// tile, 2 or 4, for packed kernels of instruction set is.
+func newWinograd(is isa, s ConvShape, tile, workers int, scratch *Scratch) *winograd {
+	s = s.normalised()
+	c := &winograd{s: s, tile: tile, n: tile + 2, isa: is, workers: workers, scratch: scratch}
+	c.ho, c.wo = s.Out()
+	c.rows, c.cols = (c.ho+tile-1)/tile, (c.wo+tile-1)/tile
+	c.outEnd = c.wo / tile
+	c.inFirst = min(c.cols, (max(0, s.PadLeft)+tile-1)/tile)
+	c.inEnd = c.inFirst
+	for c.inEnd < c.cols && c.inEnd*tile-s.PadLeft+c.n <= s.W {
+		c.inEnd++
+	}
+
+	width, points := is.panelWidth(), winogradPoints(tile)
+	l := &c.layout
+	l.vPitch = roundUp(s.Cin, 16)
+	if l.vPitch%256 == 0 {
+		l.vPitch += 16 // rows would fall into the same few cache sets
+	}
+	target := winogradTiles(points, l.vPitch, points*s.Cin*roundUp(s.Cout, width))
+	if c.cols <= target {
+		c.blockRow = min(target/c.cols, c.rows*s.N)
+		c.chunk = c.blockRow * c.cols
+	} else {
+		c.blockRow = 1
+		chunks := (c.cols + target - 1) / target
+		c.chunk = min(target, roundUp((c.cols+chunks-1)/chunks, winogradRows))
+	}
+
+	images := (c.blockRow+c.rows-2)/c.rows + 1 // that a block has rows of, at most
+	l.slots = c.blockRow*tile + 2*images
+	l.slotLen = roundUp(s.W*s.Cin, 16) + 16
+	tiles := roundUp(c.chunk, winogradRows)
+	l.vPoint = tiles*l.vPitch + 16 // no multiple of a page
+	l.mPoint = tiles*width + 16
+	l.edgeRow = c.n * s.Cin
+	l.zero = l.slots * l.slotLen
+	l.edge = l.zero + roundUp(s.W*s.Cin, 16)
+	l.out = l.edge + roundUp(c.n*l.edgeRow, 16)
+	l.v = l.out + tile*tile*width
+	l.m = l.v + points*l.vPoint
+	l.size = l.m + points*l.mPoint
+	scratch.grow(workers, l.size)
+
+	c.bias = make([]float32, roundUp(s.Cout, max(16, width)))
+	c.state = make([]winogradState, workers)
+	for i := range c.state {
+		c.state[i].rows = make([][6][]float32, c.blockRow)
+	}
+	c.task, c.post = c.runTask, c.runPost
+	return c
+}
+
+// winogradTiles is the largest number of tiles that are transformed and multiplied at a time: as
+// many as leave V in a part of the second-level cache, but enough to make up for reading the
+// packed kernel of the given size from where that must lie.
+func winogradTiles(points, pitch, packed int) int {
+	const (
+		secondLevel = 56 << 10 // floats, of 256 << 10 or more
+		thirdLevel  = 2 << 20
+	)
+	least := 16
+	if packed > thirdLevel {
+		least = 64
+	}
+	return min(max(secondLevel/(points*pitch)/8*8, least), 64)
+}
+
+// run is Run of a Conv; its arguments have been checked.
+func (c *winograd) run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Epilogue) {
+	if w.isa != c.isa {
+		panic(fmt.Sprintf("kernel: kernel packed for %s, convolution planned for %s", w.isa, c.isa))
+	}
+	workers := 1
+	if p != nil {
+		workers = p.Workers()
+	}
+	c.dst, c.src, c.w, c.ep = dst, src, w, ep
+	clear(c.bias[copy(c.bias, ep.Bias):])
+	c.divide(workers)
+	pieces := c.bands * c.groups
+	if workers == 1 {
+		for i := range pieces {
+			c.runTask(0, i)
+		}
+	} else {
+		p.Run(pieces, c.task)
+	}
+	if c.groups > 1 && ep.Post != nil { // no piece had a complete row
+		p.Run(c.s.N*c.ho, c.post)
+	}
+	c.dst, c.src, c.w, c.ep = nil, Source{}, nil, Epilogue{}
+	for i := range c.state {
+		clear(c.state[i].rows)
+	}
+}
+
+// divide chooses bands and groups so that each worker has a few pieces.
+func (c *winograd) divide(workers int) {
+	c.bands, c.groups = 1, 1
+	if workers == 1 {
+		return
+	}
+	rows := c.rows * c.s.N
+	if rows*c.cols*winogradPoints(c.tile)*c.s.Cin*c.s.Cout < serialWork {
+		return
+	}
+	blocks := (rows + c.blockRow - 1) / c.blockRow
+	c.bands = min(4*workers, blocks)
+	if c.bands < 4*workers && c.bands > workers {
+		// Blocks of half a size leave less of an imbalance.
+		c.bands = min(4*workers, rows)
+	}
+	if c.bands < 2*workers {
+		c.groups = min((c.s.Cout+c.isa.panelWidth()-1)/c.isa.panelWidth(), (2*workers+c.bands-1)/c.bands)
+	}
+}
+
+func (c *winograd) runPost(worker, piece int) {
+	row := c.wo * c.s.Cout
+	c.ep.Post(worker, piece/c.ho, piece%c.ho, c.dst[piece*row:(piece+1)*row:(piece+1)*row])
+}
+
+// runTask computes one piece: a band of rows of tiles, for one group of panels.
+func (c *winograd) runTask(worker, piece int) {
+	band, group := piece/c.groups, piece%c.groups
+	panels := (c.s.Cout + c.isa.panelWidth() - 1) / c.isa.panelWidth()
+	p0, p1 := group*panels/c.groups, (group+1)*panels/c.groups
+	all := c.rows * c.s.N
+	r0, r1 := band*all/c.bands, (band+1)*all/c.bands
+
+	buf := c.scratch.strips[worker]
+	clear(buf[c.layout.zero:c.layout.edge])
+	st := &c.state[worker]
+	st.image, st.next = -1, 0
+	for r := r0; r < r1; r += c.blockRow {
+		rows := min(c.blockRow, r1-r)
+		for i := range rows {
+			c.getRows(worker, buf, st, r+i, &st.rows[i])
+		}
+		for t := 0; t < rows*c.cols; t += c.chunk {
+			end := min(rows*c.cols, t+c.chunk)
+			c.transformIn(buf, st, t, end)
+			for p := p0; p < p1; p++ {
+				c.multiply(buf, p, end-t)
+				c.transformOut(buf, r, t, end, p)
+			}
+		}
+		if c.ep.Post != nil && c.groups == 1 {
+			row := c.wo * c.s.Cout
+			for i := range rows {
+				n, top := (r+i)/c.rows, (r+i)%c.rows*c.tile
+				for y := top; y < min(c.ho, top+c.tile); y++ {
+					at := (n*c.ho + y) * row
+					c.ep.Post(worker, n, y, c.dst[at:at+row:at+row])
+				}
+			}
+		}
+	}
+}
+
+// getRows finds the input rows of row r of the tiles of all images, and has those made that
+// are not there yet.
+func (c *winograd) getRows(worker int, buf []float32, st *winogradState, r int, rows *[6][]float32) {
+	s, l := &c.s, &c.layout
+	row := s.W * s.Cin
+	n, top := r/c.rows, r%c.rows*c.tile-s.PadTop
+	if n != st.image {
+		st.image, st.have = n, max(0, top)
+		st.first = st.next - st.have
+	}
+	for i := range c.n {
+		y := top + i
+		switch {
+		case y < 0 || y >= s.H:
+			rows[i] = buf[l.zero : l.zero+row]
+		case c.src.Row == nil:
+			at := (n*s.H + y) * row
+			rows[i] = c.src.Flat[at : at+row]
+		default:
+			at := (st.first + y) % l.slots * l.slotLen
+			rows[i] = buf[at : at+row]
+			if y >= st.have {
+				c.src.Row(worker, n, y, buf[at:at+row:at+row])
+				st.have = y + 1
+				st.next = st.first + st.have
+			}
+		}
+	}
+}
+
+// transformIn makes V of tiles [t, end) of the block.
+func (c *winograd) transformIn(buf []float32, st *winogradState, t, end int) {
+	s, l := &c.s, &c.layout
+	g := winogradInput{
+		pixel: s.Cin, step: c.tile * s.Cin, point: l.vPoint, pitch: l.vPitch, channels: s.Cin,
+	}
+	for v := l.v; t < end; t, v = t+g.tiles, v+g.tiles*l.vPitch {
+		rows, col := &st.rows[t/c.cols], t%c.cols
+		g.dst = buf[v:l.m]
+		x := col*c.tile - s.PadLeft
+		if col >= c.inFirst && col < c.inEnd {
+			g.tiles = min(c.inEnd-col, end-t)
+			for i := range c.n {
+				g.src[i] = rows[i][x*s.Cin:]
+			}
+		} else {
+			g.tiles = 1
+			x0, x1 := max(0, x), min(s.W, x+c.n)
+			for i := range c.n {
+				edge := buf[l.edge+i*l.edgeRow : l.edge+(i+1)*l.edgeRow]
+				if x0 < x1 {
+					clear(edge[:(x0-x)*s.Cin])
+					clear(edge[(x0-x)*s.Cin+copy(edge[(x0-x)*s.Cin:], rows[i][x0*s.Cin:x1*s.Cin]):])
+				} else {
+					clear(edge)
+				}
+				g.src[i] = edge
+			}
+		}
+		c.isa.winogradIn(c.tile, &g)
+	}
+}
+
+// multiply makes M of the tiles in V for panel p.
+func (c *winograd) multiply(buf []float32, p, tiles int) {
+	l := &c.layout
+	b, _, _ := c.w.winogradPanel(p)
+	c.isa.winogradMultiply(c.tile, &winogradProduct{
+		a: buf[l.v:l.m], b: b, c: buf[l.m:l.size],
+		k: c.s.Cin, rows: roundUp(tiles, winogradRows), aRow: l.vPitch, aPoint: l.vPoint,
+		cPoint: l.mPoint, points: winogradPoints(c.tile),
+	})
+}
+
+// transformOut makes output pixels of M: panel p of tiles [t, end) of the block that starts with
+// row r.
+func (c *winograd) transformOut(buf []float32, r, t, end, p int) {
+	s, l := &c.s, &c.layout
+	_, col, cols := c.w.winogradPanel(p)
+	width := c.isa.panelWidth()
+	g := winogradOutput{bias: c.bias[col:], point: l.mPoint, pitch: width, channels: cols}
+	for m := l.m; t < end; t, m = t+g.tiles, m+g.tiles*width {
+		n, y := (r+t/c.cols)/c.rows, (r+t/c.cols)%c.rows*c.tile
+		x := t % c.cols
+		at := ((n*c.ho+y)*c.wo+x*c.tile)*s.Cout + col
+		g.src, g.add = buf[m:l.size], nil
+		if x < c.outEnd && y+c.tile <= c.ho {
+			g.tiles = min(c.outEnd-x, end-t)
+			g.dst = c.dst[at:]
+			if c.ep.Add != nil {
+				g.add = c.ep.Add[at:]
+			}
+			g.row, g.pixel, g.step = c.wo*s.Cout, s.Cout, c.tile*s.Cout
+			c.isa.winogradOut(c.tile, &g)
+			continue
+		}
+		g.tiles = 1
+		g.dst = buf[l.out:l.v]
+		g.row, g.pixel = c.tile*width, width
+		c.isa.winogradOut(c.tile, &g)
+		for i := range min(c.tile, c.ho-y) {
+			for j := range min(c.tile, c.wo-x*c.tile) {
+				from := g.dst[i*g.row+j*width : i*g.row+j*width+cols]
+				to := c.dst[at+(i*c.wo+j)*s.Cout:][:cols]
+				copy(to, from)
+				if c.ep.Add != nil {
+					binary(c.isa, opAdd, to, to, c.ep.Add[at+(i*c.wo+j)*s.Cout:][:cols])
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,476 @@
+#include "textflag.h"
+#include "go_asm.h"
+
+// Winograd's transforms and products for AVX-512: the transforms work on 16 channels of a tile at
+// a time, entirely in registers. See winograd_transform.go for what is computed.
+
+// CONSTANTS loads the powers of the points that the input transform needs.
+#define ZA Z28
+#define ZB Z29
+#define ZA2 Z30
+#define ZB2 Z31
+
+// IN4ABOVE makes points 0, a, -a and infinity of a column d0 to d5, in o0 to o3.
+#define IN4ABOVE(d0, d1, d2, d3, d4, d5, o0, o1, o2, o3) \
+	VMOVUPS.Z d2, K1, o0 \
+	VMOVUPS.Z d4, K1, o1 \
+	VMOVUPS.Z d3, K1, Z26 \
+	VMOVUPS.Z d5, K1, o3 \
+	VFNMADD231PS o0, ZB2, o1 \
+	VFMSUB231PS d0, ZB2, K1, o0 \
+	VFNMADD231PS Z26, ZB2, o3 \
+	VFNMADD231PS d1, ZB2, K1, Z26 \
+	VFMADD213PS o1, ZA2, o0 \
+	VFNMADD231PS Z26, ZA2, o3 \
+	VMOVAPS o1, o2 \
+	VFMADD231PS Z26, ZA, o1 \
+	VFNMADD231PS Z26, ZA, o2
+
+// IN4BELOW makes points b and -b of a column, in o4 and o5.
+#define IN4BELOW(d1, d2, d3, d4, o4, o5) \
+	VMOVUPS.Z d4, K1, o4 \
+	VMOVUPS.Z d3, K1, Z26 \
+	VFNMADD231PS d2, ZA2, K1, o4 \
+	VFNMADD231PS d1, ZA2, K1, Z26 \
+	VMOVAPS o4, o5 \
+	VFMADD231PS Z26, ZB, o4 \
+	VFNMADD231PS Z26, ZB, o5
+
+// IN4ROW transforms a row and stores it at the points from DI on.
+#define IN4ROW(z0, z1, z2, z3, z4, z5) \
+	VMOVAPS z4, Z26 \
+	VMOVAPS z3, Z27 \
+	VFNMADD231PS z2, ZB2, Z26 \
+	VFNMADD231PS z1, ZB2, Z27 \
+	VFMSUB213PS z2, ZB2, z0 \
+	VFNMADD231PS z3, ZB2, z5 \
+	VFNMADD231PS z2, ZA2, z4 \
+	VFNMADD231PS z1, ZA2, z3 \
+	VFMADD213PS Z26, ZA2, z0 \
+	VFNMADD231PS Z27, ZA2, z5 \
+	VMOVAPS Z26, z1 \
+	VMOVAPS z4, z2 \
+	VFMADD231PS Z27, ZA, Z26 \
+	VFNMADD231PS Z27, ZA, z1 \
+	VFMADD231PS z3, ZB, z4 \
+	VFNMADD231PS z3, ZB, z2 \
+	PREFETCHT0 128(DI) \
+	PREFETCHT0 128(DI)(SI*1) \
+	PREFETCHT0 128(DI)(SI*2) \
+	PREFETCHT0 128(DI)(DX*1) \
+	PREFETCHT0 128(DI)(SI*4) \
+	PREFETCHT0 128(DI)(R14*1) \
+	VMOVUPS z0, (DI) \
+	VMOVUPS Z26, (DI)(SI*1) \
+	VMOVUPS z1, (DI)(SI*2) \
+	VMOVUPS z5, (DI)(DX*1) \
+	VMOVUPS z4, (DI)(SI*4) \
+	VMOVUPS z2, (DI)(R14*1) \
+	LEAQ (DI)(DX*2), DI
+
+// TAILMASK sets K2 to the lanes of the last vector of CX channels, K3 to all lanes, and leaves
+// the number of vectors in CX. It uses AX and R14.
+#define TAILMASK \
+	LEAQ -1(CX), CX \
+	MOVQ CX, R14 \
+	ANDQ $15, CX \
+	INCQ CX \
+	MOVQ $1, AX \
+	SHLQ CX, AX \
+	DECQ AX \
+	KMOVW AX, K2 \
+	KXNORW K3, K3, K3 \
+	MOVQ R14, CX \
+	SHRQ $4, CX \
+	INCQ CX
+
+// AHEAD fetches what a row of a later tile needs at first.
+#define AHEAD(row) \
+	LEAQ (row)(R15*1), DI \
+	PREFETCHT0 (DI) \
+	PREFETCHT0 (DI)(AX*1) \
+	PREFETCHT0 (DI)(AX*2) \
+	PREFETCHT0 (DI)(BX*1)
+
+// func winogradInput4AVX512(arg *winogradInput)
+TEXT ·winogradInput4AVX512(SB), NOSPLIT, $56-8
+	MOVQ arg+0(FP), R15
+	VBROADCASTSS ·winogradConstants+0(SB), ZA
+	VBROADCASTSS ·winogradConstants+4(SB), ZB
+	VBROADCASTSS ·winogradConstants+8(SB), ZA2
+	VBROADCASTSS ·winogradConstants+12(SB), ZB2
+	MOVQ winogradInput_channels(R15), CX
+	TAILMASK
+	MOVQ CX, vectors-8(SP)
+	SHLQ $6, CX                          // bytes that a pointer moves within a tile
+	MOVQ winogradInput_step(R15), AX
+	SHLQ $2, AX
+	LEAQ (AX)(AX*1), R14
+	MOVQ R14, ahead-56(SP)
+	SUBQ CX, AX
+	MOVQ AX, srcNext-16(SP)
+	MOVQ winogradInput_pitch(R15), AX
+	SHLQ $2, AX
+	SUBQ CX, AX
+	MOVQ AX, dstNext-24(SP)
+	MOVQ winogradInput_tiles(R15), AX
+	MOVQ AX, tiles-32(SP)
+	MOVQ winogradInput_src+0(R15), R8
+	MOVQ winogradInput_src+24(R15), R9
+	MOVQ winogradInput_src+48(R15), R10
+	MOVQ winogradInput_src+72(R15), R11
+	MOVQ winogradInput_src+96(R15), R12
+	MOVQ winogradInput_src+120(R15), R13
+	MOVQ winogradInput_dst(R15), DI
+	MOVQ winogradInput_pixel(R15), AX
+	SHLQ $2, AX
+	LEAQ (AX)(AX*2), BX
+	LEAQ (AX)(AX*4), CX
+	MOVQ winogradInput_point(R15), SI
+	SHLQ $2, SI
+	LEAQ (SI)(SI*2), DX
+	LEAQ (SI)(SI*4), R14
+
+tile:
+	KMOVW K3, K1
+	MOVQ vectors-8(SP), R15
+	MOVQ R15, left-48(SP)
+	MOVQ DI, dst-40(SP)
+	MOVQ ahead-56(SP), R15
+
+vector:
+	CMPQ left-48(SP), $1
+	JNE columns
+	KMOVW K2, K1
+
+columns:
+	AHEAD(R8)
+	AHEAD(R9)
+	AHEAD(R10)
+	AHEAD(R11)
+	AHEAD(R12)
+	AHEAD(R13)
+	MOVQ dst-40(SP), DI
+	IN4ABOVE((R8), (R9), (R10), (R11), (R12), (R13), Z0, Z6, Z12, Z18)
+	IN4ABOVE((R8)(AX*1), (R9)(AX*1), (R10)(AX*1), (R11)(AX*1), (R12)(AX*1), (R13)(AX*1), Z1, Z7, Z13, Z19)
+	IN4ABOVE((R8)(AX*2), (R9)(AX*2), (R10)(AX*2), (R11)(AX*2), (R12)(AX*2), (R13)(AX*2), Z2, Z8, Z14, Z20)
+	IN4ABOVE((R8)(BX*1), (R9)(BX*1), (R10)(BX*1), (R11)(BX*1), (R12)(BX*1), (R13)(BX*1), Z3, Z9, Z15, Z21)
+	IN4ABOVE((R8)(AX*4), (R9)(AX*4), (R10)(AX*4), (R11)(AX*4), (R12)(AX*4), (R13)(AX*4), Z4, Z10, Z16, Z22)
+	IN4ABOVE((R8)(CX*1), (R9)(CX*1), (R10)(CX*1), (R11)(CX*1), (R12)(CX*1), (R13)(CX*1), Z5, Z11, Z17, Z23)
+	IN4ROW(Z0, Z1, Z2, Z3, Z4, Z5)
+	IN4ROW(Z6, Z7, Z8, Z9, Z10, Z11)
+	IN4ROW(Z12, Z13, Z14, Z15, Z16, Z17)
+	IN4ROW(Z18, Z19, Z20, Z21, Z22, Z23)
+	IN4BELOW((R9), (R10), (R11), (R12), Z0, Z6)
+	IN4BELOW((R9)(AX*1), (R10)(AX*1), (R11)(AX*1), (R12)(AX*1), Z1, Z7)
+	IN4BELOW((R9)(AX*2), (R10)(AX*2), (R11)(AX*2), (R12)(AX*2), Z2, Z8)
+	IN4BELOW((R9)(BX*1), (R10)(BX*1), (R11)(BX*1), (R12)(BX*1), Z3, Z9)
+	IN4BELOW((R9)(AX*4), (R10)(AX*4), (R11)(AX*4), (R12)(AX*4), Z4, Z10)
+	IN4BELOW((R9)(CX*1), (R10)(CX*1), (R11)(CX*1), (R12)(CX*1), Z5, Z11)
+	IN4ROW(Z0, Z1, Z2, Z3, Z4, Z5)
+	IN4ROW(Z6, Z7, Z8, Z9, Z10, Z11)
+	ADDQ $64, R8
+	ADDQ $64, R9
+	ADDQ $64, R10
+	ADDQ $64, R11
+	ADDQ $64, R12
+	ADDQ $64, R13
+	MOVQ dst-40(SP), DI
+	ADDQ $64, DI
+	MOVQ DI, dst-40(SP)
+	DECQ left-48(SP)
+	JNZ vector
+
+	MOVQ srcNext-16(SP), R15
+	ADDQ R15, R8
+	ADDQ R15, R9
+	ADDQ R15, R10
+	ADDQ R15, R11
+	ADDQ R15, R12
+	ADDQ R15, R13
+	ADDQ dstNext-24(SP), DI
+	DECQ tiles-32(SP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
+// OUT4COLUMN transforms column SI of M, the rows of which are AX apart, and goes to the next.
+#define OUT4COLUMN(o0, o1, o2, o3) \
+	VMOVUPS (SI)(AX*1), o1 \
+	VMOVUPS (SI)(AX*4), Z25 \
+	VMOVUPS (SI)(BX*1), o3 \
+	VADDPS (SI)(AX*2), o1, o2 \
+	VSUBPS (SI)(AX*2), o1, o1 \
+	VADDPS (SI)(CX*1), Z25, Z24 \
+	VSUBPS (SI)(CX*1), Z25, Z25 \
+	VADDPS (SI), o2, o0 \
+	VFMADD231PS o1, Z30, o3 \
+	VMULPS o2, Z28, o2 \
+	VMULPS o1, Z26, o1 \
+	VADDPS Z24, o0, o0 \
+	VFMADD231PS Z25, Z31, o3 \
+	VFMADD231PS Z24, Z29, o2 \
+	VFMADD231PS Z25, Z27, o1 \
+	ADDQ DX, SI
+
+// OUT4ROW transforms a row and adds the bias at DI. The pixels are in z0, z1, Z24 and z3.
+#define OUT4ROW(z0, z1, z2, z3, z4, z5) \
+	VADDPS z2, z1, Z24 \
+	VSUBPS z2, z1, z1 \
+	VADDPS z5, z4, Z25 \
+	VSUBPS z5, z4, z4 \
+	VADDPS Z24, z0, z0 \
+	VFMADD231PS z1, Z30, z3 \
+	VFMADD213PS (DI), Z26, z1 \
+	VFMADD213PS (DI), Z28, Z24 \
+	VADDPS Z25, z0, z0 \
+	VFMADD231PS z4, Z31, z3 \
+	VFMADD231PS z4, Z27, z1 \
+	VFMADD231PS Z25, Z29, Z24 \
+	VADDPS (DI), z0, z0 \
+	VADDPS (DI), z3, z3
+
+#define OUT4ADD(z0, z1, z3) \
+	VADDPS (R13), z0, K1, z0 \
+	VADDPS (R13)(R10*1), z1, K1, z1 \
+	VADDPS (R13)(R10*2), Z24, K1, Z24 \
+	VADDPS (R13)(R11*1), z3, K1, z3 \
+	ADDQ R9, R13
+
+#define OUT4STORE(z0, z1, z3) \
+	VMOVUPS z0, K1, (R8) \
+	VMOVUPS z1, K1, (R8)(R10*1) \
+	VMOVUPS Z24, K1, (R8)(R10*2) \
+	VMOVUPS z3, K1, (R8)(R11*1) \
+	LEAQ (R8)(R14*1), SI \
+	PREFETCHT0 (SI) \
+	PREFETCHT0 (SI)(R10*1) \
+	PREFETCHT0 (SI)(R10*2) \
+	PREFETCHT0 (SI)(R11*1) \
+	ADDQ R9, R8
+
+// func winogradOutput4AVX512(arg *winogradOutput)
+TEXT ·winogradOutput4AVX512(SB), NOSPLIT, $56-8
+	MOVQ arg+0(FP), R15
+	VBROADCASTSS ·winogradConstants+0(SB), Z26
+	VBROADCASTSS ·winogradConstants+4(SB), Z27
+	VBROADCASTSS ·winogradConstants+8(SB), Z28
+	VBROADCASTSS ·winogradConstants+12(SB), Z29
+	VBROADCASTSS ·winogradConstants+16(SB), Z30
+	VBROADCASTSS ·winogradConstants+20(SB), Z31
+	MOVQ winogradOutput_channels(R15), CX
+	TAILMASK
+	MOVQ CX, vectors-8(SP)
+	SHLQ $6, CX
+	MOVQ winogradOutput_pitch(R15), AX
+	SHLQ $2, AX
+	SUBQ CX, AX
+	MOVQ AX, srcNext-16(SP)
+	MOVQ winogradOutput_step(R15), AX
+	SHLQ $2, AX
+	LEAQ (AX)(AX*2), R14
+	SUBQ CX, AX
+	MOVQ AX, dstNext-24(SP)
+	MOVQ winogradOutput_tiles(R15), AX
+	MOVQ AX, tiles-32(SP)
+	MOVQ winogradOutput_bias(R15), AX
+	MOVQ AX, bias-40(SP)
+	MOVQ winogradOutput_src(R15), SI
+	MOVQ winogradOutput_dst(R15), R8
+	MOVQ winogradOutput_add(R15), R12
+	TESTQ R12, R12
+	JZ sizes
+	SUBQ R8, R12
+
+sizes:
+	MOVQ winogradOutput_row(R15), R9
+	SHLQ $2, R9
+	MOVQ winogradOutput_pixel(R15), R10
+	SHLQ $2, R10
+	LEAQ (R10)(R10*2), R11
+	MOVQ winogradOutput_point(R15), DX
+	SHLQ $2, DX
+	LEAQ (DX)(DX*2), AX
+	ADDQ AX, AX                          // rows of M are six points apart
+	LEAQ (AX)(AX*2), BX
+	LEAQ (AX)(AX*4), CX
+
+tile:
+	KMOVW K3, K1
+	MOVQ vectors-8(SP), R15
+	MOVQ bias-40(SP), DI
+
+vector:
+	CMPQ R15, $1
+	JNE columns
+	KMOVW K2, K1
+
+columns:
+	MOVQ SI, src-48(SP)
+	MOVQ R8, dst-56(SP)
+	LEAQ (R8)(R12*1), R13
+	OUT4COLUMN(Z0, Z6, Z12, Z18)
+	OUT4COLUMN(Z1, Z7, Z13, Z19)
+	OUT4COLUMN(Z2, Z8, Z14, Z20)
+	OUT4COLUMN(Z3, Z9, Z15, Z21)
+	OUT4COLUMN(Z4, Z10, Z16, Z22)
+	OUT4COLUMN(Z5, Z11, Z17, Z23)
+	TESTQ R12, R12
+	JNZ residual
+	OUT4ROW(Z0, Z1, Z2, Z3, Z4, Z5)
+	OUT4STORE(Z0, Z1, Z3)
+	OUT4ROW(Z6, Z7, Z8, Z9, Z10, Z11)
+	OUT4STORE(Z6, Z7, Z9)
+	OUT4ROW(Z12, Z13, Z14, Z15, Z16, Z17)
+	OUT4STORE(Z12, Z13, Z15)
+	OUT4ROW(Z18, Z19, Z20, Z21, Z22, Z23)
+	OUT4STORE(Z18, Z19, Z21)
+	JMP next
+
+residual:
+	OUT4ROW(Z0, Z1, Z2, Z3, Z4, Z5)
+	OUT4ADD(Z0, Z1, Z3)
+	OUT4STORE(Z0, Z1, Z3)
+	OUT4ROW(Z6, Z7, Z8, Z9, Z10, Z11)
+	OUT4ADD(Z6, Z7, Z9)
+	OUT4STORE(Z6, Z7, Z9)
+	OUT4ROW(Z12, Z13, Z14, Z15, Z16, Z17)
+	OUT4ADD(Z12, Z13, Z15)
+	OUT4STORE(Z12, Z13, Z15)
+	OUT4ROW(Z18, Z19, Z20, Z21, Z22, Z23)
+	OUT4ADD(Z18, Z19, Z21)
+	OUT4STORE(Z18, Z19, Z21)
+
+next:
+	MOVQ src-48(SP), SI
+	MOVQ dst-56(SP), R8
+	ADDQ $64, SI
+	ADDQ $64, R8
+	ADDQ $64, DI
+	DECQ R15
+	JNZ vector
+
+	ADDQ srcNext-16(SP), SI
+	ADDQ dstNext-24(SP), R8
+	DECQ tiles-32(SP)
+	JNZ tile
+	VZEROUPPER
+	RET
+
+#define ZERO(c) VPXORD c, c, c
+
+#define FMA(x, t, c0, c1) \
+	VBROADCASTSS x, t \
+	VFMADD231PS Z0, t, c0 \
+	VFMADD231PS Z1, t, c1
+
+#define STORE(c0, c1) \
+	VMOVUPS c0, (R11) \
+	VMOVUPS c1, 64(R11) \
+	ADDQ $128, R11
+
+#define ZERO4 ZERO(Z8); ZERO(Z9); ZERO(Z10); ZERO(Z11); ZERO(Z12); ZERO(Z13); ZERO(Z14); ZERO(Z15)
+#define ZERO8 ZERO4; ZERO(Z16); ZERO(Z17); ZERO(Z18); ZERO(Z19); ZERO(Z20); ZERO(Z21); ZERO(Z22); ZERO(Z23)
+#define ZERO12 ZERO8; ZERO(Z24); ZERO(Z25); ZERO(Z26); ZERO(Z27); ZERO(Z28); ZERO(Z29); ZERO(Z30); ZERO(Z31)
+
+#define FMA4 \
+	FMA((AX), Z2, Z8, Z9) \
+	FMA((AX)(BX*1), Z3, Z10, Z11) \
+	FMA((AX)(BX*2), Z4, Z12, Z13) \
+	FMA((AX)(CX*1), Z5, Z14, Z15)
+
+#define FMA8 FMA4 \
+	FMA((AX)(BX*4), Z6, Z16, Z17) \
+	FMA((AX)(DX*1), Z7, Z18, Z19) \
+	FMA((AX)(CX*2), Z2, Z20, Z21) \
+	FMA((AX)(SI*1), Z3, Z22, Z23)
+
+#define FMA12 FMA8 \
+	FMA((AX)(BX*8), Z4, Z24, Z25) \
+	FMA((AX)(DI*1), Z5, Z26, Z27) \
+	FMA((AX)(DX*2), Z6, Z28, Z29) \
+	FMA((AX)(R8*1), Z7, Z30, Z31)
+
+#define STORE4 STORE(Z8, Z9); STORE(Z10, Z11); STORE(Z12, Z13); STORE(Z14, Z15)
+#define STORE8 STORE4; STORE(Z16, Z17); STORE(Z18, Z19); STORE(Z20, Z21); STORE(Z22, Z23)
+#define STORE12 STORE8; STORE(Z24, Z25); STORE(Z26, Z27); STORE(Z28, Z29); STORE(Z30, Z31)
+
+#define BLOCK(loop, zero, fma, store) \
+	zero \
+	MOVQ R14, AX \
+	MOVQ R15, R9 \
+	MOVQ k-8(SP), R10 \
+loop: \
+	VMOVUPS (R9), Z0 \
+	VMOVUPS 64(R9), Z1 \
+	fma \
+	ADDQ $4, AX \
+	ADDQ $128, R9 \
+	DECQ R10 \
+	JNZ loop \
+	store
+
+// func winogradProductAVX512(arg *winogradProduct)
+//
+// Blocks of 12, 8 or 4 rows times a panel of 32 columns.
+TEXT ·winogradProductAVX512(SB), NOSPLIT, $56-8
+	MOVQ arg+0(FP), R12
+	MOVQ winogradProduct_k(R12), AX
+	MOVQ AX, k-8(SP)
+	MOVQ winogradProduct_rows(R12), AX
+	MOVQ AX, rows-16(SP)
+	MOVQ winogradProduct_points(R12), AX
+	MOVQ AX, points-24(SP)
+	MOVQ winogradProduct_aPoint(R12), AX
+	SHLQ $2, AX
+	MOVQ AX, aPoint-32(SP)
+	MOVQ winogradProduct_cPoint(R12), AX
+	SHLQ $2, AX
+	MOVQ AX, cPoint-40(SP)
+	MOVQ winogradProduct_a(R12), R14
+	MOVQ winogradProduct_b(R12), R15
+	MOVQ winogradProduct_c(R12), R11
+	MOVQ winogradProduct_aRow(R12), BX
+	SHLQ $2, BX
+	LEAQ (BX)(BX*2), CX
+	LEAQ (BX)(BX*4), DX
+	LEAQ (CX)(BX*4), SI
+	LEAQ (BX)(BX*8), DI
+	LEAQ (CX)(BX*8), R8
+
+point:
+	MOVQ rows-16(SP), R13
+	MOVQ R14, a-48(SP)
+	MOVQ R11, c-56(SP)
+
+rows:
+	CMPQ R13, $12
+	JLT rows8
+	BLOCK(loop12, ZERO12, FMA12, STORE12)
+	LEAQ (R14)(CX*4), R14
+	SUBQ $12, R13
+	JMP rows
+
+rows8:
+	CMPQ R13, $8
+	JLT rows4
+	BLOCK(loop8, ZERO8, FMA8, STORE8)
+	LEAQ (R14)(BX*8), R14
+	SUBQ $8, R13
+	JMP rows
+
+rows4:
+	TESTQ R13, R13
+	JZ done
+	BLOCK(loop4, ZERO4, FMA4, STORE4)
+
+done:
+	MOVQ R9, R15
+	MOVQ a-48(SP), R14
+	ADDQ aPoint-32(SP), R14
+	MOVQ c-56(SP), R11
+	ADDQ cPoint-40(SP), R11
+	DECQ points-24(SP)
+	JNZ point
+	VZEROUPPER
+	RET

@@ -1,0 +1,15 @@
+//go:build !amd64
+
+package kernel
+
+func winogradInputAssembly(isa, int, *winogradInput) {
+	panic("kernel: no assembly for this architecture")
+}
+
+func winogradOutputAssembly(isa, int, *winogradOutput) {
+	panic("kernel: no assembly for this architecture")
+}
+
+func winogradProductAssembly(isa, *winogradProduct) {
+	panic("kernel: no assembly for this architecture")
+}
