@@ -56,7 +56,7 @@ func (a Algorithm) tile(is isa, s ConvShape) int {
 	if a == Winograd {
 		return 4
 	}
-	if is == isaAVX512 && s.Cin >= 16 && s.Cout >= 16 && s.H*s.W >= 256 {
+	if is.winogradAssembled() && s.Cin >= 16 && s.Cout >= 16 && s.H*s.W >= 256 {
 		return 4
 	}
 	return 0

@@ -304,7 +304,7 @@ func (c *winograd) transformIn(buf []float32, st *winogradState, t, end int) {
 func (c *winograd) multiply(buf []float32, p, tiles int) {
 	l := &c.layout
 	b, _, _ := c.w.winogradPanel(p)
-	c.isa.winogradMultiply(c.tile, &winogradProduct{
+	c.isa.winogradMultiply(&winogradProduct{
 		a: buf[l.v:l.m], b: b, c: buf[l.m:l.size],
 		k: c.s.Cin, rows: roundUp(tiles, winogradRows), aRow: l.vPitch, aPoint: l.vPoint,
 		cPoint: l.mPoint, points: winogradPoints(c.tile),

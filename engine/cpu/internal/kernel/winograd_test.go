@@ -174,6 +174,25 @@ func TestWinogradRowOnce(t *testing.T) {
 	}
 }
 
+// TestWinogradISAs checks that the instruction sets with fused multiply-add agree to the bit.
+func TestWinogradISAs(t *testing.T) {
+	if !isaAVX2.supported() || !isaAVX512.supported() {
+		t.Skip("one instruction set with fused multiply-add at most")
+	}
+	s := square(2, 18, 21, 3, 45, 1, 1)
+	x, w, bias, add := s.random(1)
+	for _, tile := range []int{2, 4} {
+		var out [2][]float32
+		for i, is := range []isa{isaAVX2, isaAVX512} {
+			out[i] = make([]float32, len(add))
+			newWinograd(is, s, tile, 1, new(Scratch)).run(nil, out[i], Source{Flat: x}, packWinogradHWIO(is, tile, s, w), Epilogue{Bias: bias, Add: add})
+		}
+		if !sameBits(out[0], out[1]) {
+			t.Errorf("tile %d: AVX2 and AVX-512 differ", tile)
+		}
+	}
+}
+
 // TestWinogradViews checks that strides give the reversed and transposed kernel.
 func TestWinogradViews(t *testing.T) {
 	const ci, co = 5, 37

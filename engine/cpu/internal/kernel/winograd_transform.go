@@ -69,12 +69,12 @@ type winogradProduct struct {
 // winogradRows divides the number of rows of a winogradProduct.
 const winogradRows = 4
 
-// winogradAssembled reports whether s has assembly for tiles of this size.
-func (s isa) winogradAssembled(tile int) bool { return s == isaAVX512 && tile == 4 }
+// winogradAssembled reports whether s has assembly for Winograd's method.
+func (s isa) winogradAssembled() bool { return s == isaAVX512 || s == isaAVX2 }
 
 func (s isa) winogradIn(tile int, g *winogradInput) {
 	switch {
-	case s.winogradAssembled(tile):
+	case s.winogradAssembled():
 		winogradInputAssembly(s, tile, g)
 	case tile == 4:
 		winogradInput4Portable(g)
@@ -85,7 +85,7 @@ func (s isa) winogradIn(tile int, g *winogradInput) {
 
 func (s isa) winogradOut(tile int, g *winogradOutput) {
 	switch {
-	case s.winogradAssembled(tile):
+	case s.winogradAssembled():
 		winogradOutputAssembly(s, tile, g)
 	case tile == 4:
 		winogradOutput4Portable(g)
@@ -94,8 +94,8 @@ func (s isa) winogradOut(tile int, g *winogradOutput) {
 	}
 }
 
-func (s isa) winogradMultiply(tile int, g *winogradProduct) {
-	if s.winogradAssembled(tile) {
+func (s isa) winogradMultiply(g *winogradProduct) {
+	if s.winogradAssembled() {
 		winogradProductAssembly(s, g)
 		return
 	}

@@ -1,10 +1,11 @@
 #include "textflag.h"
 #include "go_asm.h"
+#include "winograd_avx512_amd64.h"
 
-// Winograd's transforms and products for AVX-512: the transforms work on 16 channels of a tile at
-// a time, entirely in registers. See winograd_transform.go for what is computed.
+// The transforms of F(4x4) for AVX-512. They work on 16 channels of a tile at a time, entirely in
+// registers. See winograd_transform.go for what is computed.
 
-// CONSTANTS loads the powers of the points that the input transform needs.
+// The powers of the points that the input transform needs.
 #define ZA Z28
 #define ZB Z29
 #define ZA2 Z30
@@ -67,22 +68,6 @@
 	VMOVUPS z4, (DI)(SI*4) \
 	VMOVUPS z2, (DI)(R14*1) \
 	LEAQ (DI)(DX*2), DI
-
-// TAILMASK sets K2 to the lanes of the last vector of CX channels, K3 to all lanes, and leaves
-// the number of vectors in CX. It uses AX and R14.
-#define TAILMASK \
-	LEAQ -1(CX), CX \
-	MOVQ CX, R14 \
-	ANDQ $15, CX \
-	INCQ CX \
-	MOVQ $1, AX \
-	SHLQ CX, AX \
-	DECQ AX \
-	KMOVW AX, K2 \
-	KXNORW K3, K3, K3 \
-	MOVQ R14, CX \
-	SHRQ $4, CX \
-	INCQ CX
 
 // AHEAD fetches what a row of a later tile needs at first.
 #define AHEAD(row) \
@@ -354,123 +339,5 @@ next:
 	ADDQ dstNext-24(SP), R8
 	DECQ tiles-32(SP)
 	JNZ tile
-	VZEROUPPER
-	RET
-
-#define ZERO(c) VPXORD c, c, c
-
-#define FMA(x, t, c0, c1) \
-	VBROADCASTSS x, t \
-	VFMADD231PS Z0, t, c0 \
-	VFMADD231PS Z1, t, c1
-
-#define STORE(c0, c1) \
-	VMOVUPS c0, (R11) \
-	VMOVUPS c1, 64(R11) \
-	ADDQ $128, R11
-
-#define ZERO4 ZERO(Z8); ZERO(Z9); ZERO(Z10); ZERO(Z11); ZERO(Z12); ZERO(Z13); ZERO(Z14); ZERO(Z15)
-#define ZERO8 ZERO4; ZERO(Z16); ZERO(Z17); ZERO(Z18); ZERO(Z19); ZERO(Z20); ZERO(Z21); ZERO(Z22); ZERO(Z23)
-#define ZERO12 ZERO8; ZERO(Z24); ZERO(Z25); ZERO(Z26); ZERO(Z27); ZERO(Z28); ZERO(Z29); ZERO(Z30); ZERO(Z31)
-
-#define FMA4 \
-	FMA((AX), Z2, Z8, Z9) \
-	FMA((AX)(BX*1), Z3, Z10, Z11) \
-	FMA((AX)(BX*2), Z4, Z12, Z13) \
-	FMA((AX)(CX*1), Z5, Z14, Z15)
-
-#define FMA8 FMA4 \
-	FMA((AX)(BX*4), Z6, Z16, Z17) \
-	FMA((AX)(DX*1), Z7, Z18, Z19) \
-	FMA((AX)(CX*2), Z2, Z20, Z21) \
-	FMA((AX)(SI*1), Z3, Z22, Z23)
-
-#define FMA12 FMA8 \
-	FMA((AX)(BX*8), Z4, Z24, Z25) \
-	FMA((AX)(DI*1), Z5, Z26, Z27) \
-	FMA((AX)(DX*2), Z6, Z28, Z29) \
-	FMA((AX)(R8*1), Z7, Z30, Z31)
-
-#define STORE4 STORE(Z8, Z9); STORE(Z10, Z11); STORE(Z12, Z13); STORE(Z14, Z15)
-#define STORE8 STORE4; STORE(Z16, Z17); STORE(Z18, Z19); STORE(Z20, Z21); STORE(Z22, Z23)
-#define STORE12 STORE8; STORE(Z24, Z25); STORE(Z26, Z27); STORE(Z28, Z29); STORE(Z30, Z31)
-
-#define BLOCK(loop, zero, fma, store) \
-	zero \
-	MOVQ R14, AX \
-	MOVQ R15, R9 \
-	MOVQ k-8(SP), R10 \
-loop: \
-	VMOVUPS (R9), Z0 \
-	VMOVUPS 64(R9), Z1 \
-	fma \
-	ADDQ $4, AX \
-	ADDQ $128, R9 \
-	DECQ R10 \
-	JNZ loop \
-	store
-
-// func winogradProductAVX512(arg *winogradProduct)
-//
-// Blocks of 12, 8 or 4 rows times a panel of 32 columns.
-TEXT ·winogradProductAVX512(SB), NOSPLIT, $56-8
-	MOVQ arg+0(FP), R12
-	MOVQ winogradProduct_k(R12), AX
-	MOVQ AX, k-8(SP)
-	MOVQ winogradProduct_rows(R12), AX
-	MOVQ AX, rows-16(SP)
-	MOVQ winogradProduct_points(R12), AX
-	MOVQ AX, points-24(SP)
-	MOVQ winogradProduct_aPoint(R12), AX
-	SHLQ $2, AX
-	MOVQ AX, aPoint-32(SP)
-	MOVQ winogradProduct_cPoint(R12), AX
-	SHLQ $2, AX
-	MOVQ AX, cPoint-40(SP)
-	MOVQ winogradProduct_a(R12), R14
-	MOVQ winogradProduct_b(R12), R15
-	MOVQ winogradProduct_c(R12), R11
-	MOVQ winogradProduct_aRow(R12), BX
-	SHLQ $2, BX
-	LEAQ (BX)(BX*2), CX
-	LEAQ (BX)(BX*4), DX
-	LEAQ (CX)(BX*4), SI
-	LEAQ (BX)(BX*8), DI
-	LEAQ (CX)(BX*8), R8
-
-point:
-	MOVQ rows-16(SP), R13
-	MOVQ R14, a-48(SP)
-	MOVQ R11, c-56(SP)
-
-rows:
-	CMPQ R13, $12
-	JLT rows8
-	BLOCK(loop12, ZERO12, FMA12, STORE12)
-	LEAQ (R14)(CX*4), R14
-	SUBQ $12, R13
-	JMP rows
-
-rows8:
-	CMPQ R13, $8
-	JLT rows4
-	BLOCK(loop8, ZERO8, FMA8, STORE8)
-	LEAQ (R14)(BX*8), R14
-	SUBQ $8, R13
-	JMP rows
-
-rows4:
-	TESTQ R13, R13
-	JZ done
-	BLOCK(loop4, ZERO4, FMA4, STORE4)
-
-done:
-	MOVQ R9, R15
-	MOVQ a-48(SP), R14
-	ADDQ aPoint-32(SP), R14
-	MOVQ c-56(SP), R11
-	ADDQ cPoint-40(SP), R11
-	DECQ points-24(SP)
-	JNZ point
 	VZEROUPPER
 	RET
