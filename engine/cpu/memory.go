@@ -23,15 +23,18 @@ func (e *MemoryError) Error() string {
 func (e *MemoryError) Unwrap() error { return ErrMemory }
 
 // checkMemory tells whether a plan fits: its arena, beyond what the backend holds already, its
-// outputs and the packed forms of the kernels, for which as much as their parameters is counted.
+// outputs and the packed forms of kernels and matrices.
 func (b *Backend) checkMemory(p *plan) error {
 	need := max(0, p.arenaBytes-len(b.arena)) + p.strips.Bytes()
 	for _, v := range p.outputs {
 		need += int(v.shape.Memory())
 	}
-	for _, v := range p.params {
-		if v != nil {
-			need += int(v.shape.Memory())
+	for _, s := range p.steps {
+		switch s := s.(type) {
+		case *convolutionStep:
+			need += s.conv.PackedBytes()
+		case *productStep:
+			need += 4 * s.k * s.n
 		}
 	}
 	if have, known := availableMemory(); known && need > have {

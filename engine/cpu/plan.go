@@ -19,7 +19,6 @@ import (
 // cache; a program in front of a convolution fills the rows that the convolution reads.
 type plan struct {
 	vertices []*vertex
-	params   []*vertex // by parameter index; nil where the parameter is not used
 	outputs  []*vertex
 	steps    []step
 

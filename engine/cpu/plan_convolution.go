@@ -84,7 +84,7 @@ func (s *convolutionStep) run(x *execution) error {
 	k := s.c.in[1]
 	data, v := x.array(k.base), k.view
 	pack := func(dst *kernel.Packed) *kernel.Packed {
-		return s.conv.Pack(dst, data, v.off, v.strides[0], v.strides[1], v.strides[2], v.strides[3])
+		return s.conv.Pack(x.b.pool, dst, data, v.off, v.strides[0], v.strides[1], v.strides[2], v.strides[3])
 	}
 	var w *kernel.Packed
 	if k.base.kind == vertexParameter {

@@ -26,7 +26,6 @@ func (p *plan) lower(bd *Builder, outputs []*node) {
 			need[in.id] = true
 		}
 	}
-	p.params = make([]*vertex, len(bd.parameters))
 	of := make([]*vertex, len(bd.nodes))
 	for i, n := range bd.nodes {
 		if need[i] && n.from == nil {
@@ -107,7 +106,6 @@ func (p *plan) lowerNode(n *node, of []*vertex) {
 	case backends.OpTypeParameter:
 		v := p.vertex(vertexParameter, n.shape)
 		v.node = n
-		p.params[n.attr.(*parameterAttr).index] = v
 		of[n.id] = v
 		return
 	case backends.OpTypeConstant:

@@ -15,6 +15,10 @@
 // multiply-add and agree to the bit; the portable version rounds the product first where Go's
 // compiler does, as on amd64.
 //
+// A convolution by Winograd's method (see Algorithm) has such a chain over the input channels for
+// each of its points. Its tiles always lie alike in an image, so the same holds, except that the
+// transforms are portable where there is no assembly for them, as on arm64.
+//
 // # Slices
 //
 // Functions panic, as the built-in index operation does, if a slice is too short for the sizes

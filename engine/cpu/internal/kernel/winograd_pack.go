@@ -1,55 +1,85 @@
 package kernel
 
+import "github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
+
 // winogradPoints is the number of products of a tile of size tile.
 func winogradPoints(tile int) int { return (tile + 2) * (tile + 2) }
 
+// winogradPackedLen is the number of floats of a packed kernel.
+func winogradPackedLen(s isa, tile, cin, cout int) int {
+	return winogradPoints(tile) * cin * roundUp(cout, s.panelWidth())
+}
+
 // packWinograd transforms the kernel of a 3x3 convolution, G g G', and packs it: for each panel of
-// output channels and each pair of points a matrix of cin rows. The transform is done in float64.
-// The strides are those of PackConv.
-func packWinograd(s isa, tile int, dst *Packed, cin, cout int, w []float32, offset, sh, sw, si, so int) *Packed {
+// output channels and each pair of points a matrix of cin rows. The transform is done in float64,
+// with the threads of p, which may be nil. The strides are those of PackConv.
+func packWinograd(s isa, tile int, p *pool.Pool, dst *Packed, cin, cout int, w []float32, offset, sh, sw, si, so int) *Packed {
 	if dst == nil {
 		dst = new(Packed)
 	}
 	width, points := s.panelWidth(), winogradPoints(tile)
 	panels := (cout + width - 1) / width
-	size := panels * points * cin * width
+	size := winogradPackedLen(s, tile, cin, cout)
 	if cap(dst.data) < size {
 		dst.data = make([]float32, size)
 	}
 	dst.isa, dst.k, dst.n, dst.tile, dst.data = s, 9*cin, cout, tile, dst.data[:size]
-	transform := winogradKernel4
-	if tile == 2 {
-		transform = winogradKernel2
-	}
-	var u [36]float32
-	for p := range panels {
-		panel := dst.data[p*points*cin*width : (p+1)*points*cin*width]
-		cols := min(width, cout-p*width)
-		for k := range cin {
-			for j := range width {
-				to := panel[k*width+j:]
-				if j >= cols {
-					for q := range points {
-						to[q*cin*width] = 0
-					}
-					continue
+	blocks := (cin + winogradPackRows - 1) / winogradPackRows
+	task := func(_, piece int) {
+		panel, k := piece/blocks, piece%blocks*winogradPackRows
+		at := offset + k*si + panel*width*so
+		cols := min(width, cout-panel*width)
+		data := dst.data[panel*points*cin*width : (panel+1)*points*cin*width]
+		var taps [9][winogradPackRows][maxPanel]float32
+		rows := min(winogradPackRows, cin-k)
+		for i := range taps {
+			from := at + i/3*sh + i%3*sw
+			if so == 1 {
+				for r := range rows {
+					copy(taps[i][r][:cols], w[from+r*si:])
 				}
-				at := offset + k*si + (p*width+j)*so
-				var g [9]float64
-				for y := range 3 {
-					for x := range 3 {
-						g[3*y+x] = float64(w[at+y*sh+x*sw])
-					}
-				}
-				transform(&u, &g)
-				for q := range points {
-					to[q*cin*width] = u[q]
+				continue
+			}
+			for j := range cols { // what is adjacent comes together
+				for r := range rows {
+					taps[i][r][j] = w[from+j*so+r*si]
 				}
 			}
 		}
+		var u [36][maxPanel]float32
+		for r := range rows {
+			for j := range cols {
+				var g [9]float64
+				for i := range g {
+					g[i] = float64(taps[i][r][j])
+				}
+				if tile == 4 {
+					winogradKernel4(&u, j, &g)
+				} else {
+					winogradKernel2(&u, j, &g)
+				}
+			}
+			for q := range points {
+				copy(data[(q*cin+k+r)*width:][:width], u[q][:])
+			}
+		}
+	}
+	if p == nil {
+		for piece := range panels * blocks {
+			task(0, piece)
+		}
+	} else {
+		p.Run(panels*blocks, task)
 	}
 	return dst
 }
+
+const (
+	// winogradPackRows is the number of input channels that are packed at a time.
+	winogradPackRows = 8
+	// maxPanel is the largest width of a panel.
+	maxPanel = 32
+)
 
 // winogradPanel returns the data of panel i, its first column and how many of its columns belong
 // to the kernel.
@@ -60,8 +90,8 @@ func (p *Packed) winogradPanel(i int) (data []float32, col, cols int) {
 	return p.data[i*size : (i+1)*size], col, min(width, p.n-col)
 }
 
-// winogradKernel4 is G g G' of F(4x4) for the 3x3 kernel g.
-func winogradKernel4(u *[36]float32, g *[9]float64) {
+// winogradKernel4 writes G g G' of F(4x4) for the 3x3 kernel g to column j of u.
+func winogradKernel4(u *[36][maxPanel]float32, j int, g *[9]float64) {
 	const (
 		a2, b2 = winogradA * winogradA, winogradB * winogradB
 		// G has the rows [1 p p^2]/N(p) for the points p, with N(p) the product of p-q over the
@@ -81,14 +111,14 @@ func winogradKernel4(u *[36]float32, g *[9]float64) {
 		g0, g1, g2 := h[0][y], h[1][y], h[2][y]
 		ea, oa := (g0+a2*g2)*na, winogradA*g1*na
 		eb, ob := (g0+b2*g2)*nb, winogradB*g1*nb
-		to := u[6*y : 6*y+6]
-		to[0], to[1], to[2] = float32(g0*n0), float32(ea+oa), float32(ea-oa)
-		to[3], to[4], to[5] = float32(g2), float32(eb+ob), float32(eb-ob)
+		to := (*[6][maxPanel]float32)(u[6*y:])
+		to[0][j], to[1][j], to[2][j] = float32(g0*n0), float32(ea+oa), float32(ea-oa)
+		to[3][j], to[4][j], to[5][j] = float32(g2), float32(eb+ob), float32(eb-ob)
 	}
 }
 
-// winogradKernel2 is G g G' of F(2x2) for the 3x3 kernel g.
-func winogradKernel2(u *[36]float32, g *[9]float64) {
+// winogradKernel2 writes G g G' of F(2x2) for the 3x3 kernel g to column j of u.
+func winogradKernel2(u *[36][maxPanel]float32, j int, g *[9]float64) {
 	var h [3][4]float64
 	for x := range h {
 		g0, g1, g2 := g[x], g[3+x], g[6+x]
@@ -96,8 +126,8 @@ func winogradKernel2(u *[36]float32, g *[9]float64) {
 	}
 	for y := range 4 {
 		g0, g1, g2 := h[0][y], h[1][y], h[2][y]
-		to := u[4*y : 4*y+4]
-		to[0], to[1] = float32(g0), float32((g0+g1+g2)/2)
-		to[2], to[3] = float32((g0-g1+g2)/2), float32(g2)
+		to := (*[4][maxPanel]float32)(u[4*y:])
+		to[0][j], to[1][j] = float32(g0), float32((g0+g1+g2)/2)
+		to[2][j], to[3][j] = float32((g0-g1+g2)/2), float32(g2)
 	}
 }

@@ -28,7 +28,7 @@ var winogradShapes = []ConvShape{
 }
 
 func packWinogradHWIO(is isa, tile int, s ConvShape, w []float32) *Packed {
-	return packWinograd(is, tile, nil, s.Cin, s.Cout, w, 0, 3*s.Cin*s.Cout, s.Cin*s.Cout, s.Cout, 1)
+	return packWinograd(is, tile, nil, nil, s.Cin, s.Cout, w, 0, 3*s.Cin*s.Cout, s.Cin*s.Cout, s.Cout, 1)
 }
 
 func TestWinograd(t *testing.T) {
@@ -195,7 +195,9 @@ func TestWinogradISAs(t *testing.T) {
 
 // TestWinogradViews checks that strides give the reversed and transposed kernel.
 func TestWinogradViews(t *testing.T) {
-	const ci, co = 5, 37
+	const ci, co = 19, 37
+	three := pool.New(3)
+	defer three.Close()
 	w := random(newRand(3), 9*ci*co)
 	var view []float32 // w reversed in space, with input and output channels exchanged
 	for tap := range 9 {
@@ -207,8 +209,8 @@ func TestWinogradViews(t *testing.T) {
 	}
 	eachISA(t, func(t *testing.T, is isa) {
 		for _, tile := range []int{2, 4} {
-			want := packWinograd(is, tile, nil, co, ci, view, 0, 3*co*ci, co*ci, ci, 1)
-			got := packWinograd(is, tile, want.used(), co, ci, w, 8*ci*co, -3*ci*co, -ci*co, 1, co)
+			want := packWinograd(is, tile, nil, nil, co, ci, view, 0, 3*co*ci, co*ci, ci, 1)
+			got := packWinograd(is, tile, three, want.used(), co, ci, w, 8*ci*co, -3*ci*co, -ci*co, 1, co)
 			if !sameBits(got.data, want.data) {
 				t.Errorf("tile %d: view and copy are packed differently", tile)
 			}
@@ -320,7 +322,7 @@ func TestAlgorithm(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, got, want := tc.s, make([]float32, len(add)), make([]float32, len(add))
-		c.Run(nil, got, Source{Flat: x}, c.Pack(nil, w, 0, s.KW*s.Cin*s.Cout, s.Cin*s.Cout, s.Cout, 1), Epilogue{})
+		c.Run(nil, got, Source{Flat: x}, c.Pack(nil, nil, w, 0, s.KW*s.Cin*s.Cout, s.Cin*s.Cout, s.Cout, 1), Epilogue{})
 		direct.Run(nil, want, Source{Flat: x}, packHWIO(active, s, w), Epilogue{})
 		for i := range got {
 			if d := math.Abs(float64(got[i] - want[i])); !(d <= 1e-4) {
