@@ -275,12 +275,16 @@ func (e *emitter) demand(v *vertex, place int) {
 	}
 	e.done[v] = true // not before: needsPending asks what is computed already
 	group := []*vertex{v}
-	if v.kind == vertexReduce {
+	switch {
+	case v.kind == vertexReduce:
 		group = append(group, e.companions(v, place)...)
+	case v.kind == vertexConvolution || v.from != nil:
+		group = append(group, e.sumsOf(v)...)
 	}
 	at := len(e.steps)
 	e.steps = append(e.steps, e.step(v, group))
 	for _, u := range group {
+		e.done[u] = true
 		e.note(u, at)
 	}
 }
@@ -337,13 +341,13 @@ func (e *emitter) step(v *vertex, group []*vertex) step {
 	switch v.kind {
 	case vertexPoint, vertexView:
 		if v.from != nil {
-			return newConvolutionStep(e.plan, v.from, v, e.programs[v])
+			return newConvolutionStep(e.plan, v.from, v, e.programs[v], group[1:])
 		}
 		return newMapStep(e.plan, v, e.programs[v])
 	case vertexReduce:
 		return newReduceStep(e.plan, group...)
 	case vertexConvolution:
-		return newConvolutionStep(e.plan, v, v, nil)
+		return newConvolutionStep(e.plan, v, v, nil, group[1:])
 	case vertexProduct:
 		return newProductStep(e.plan, v)
 	case vertexConcatenate:

@@ -11,6 +11,7 @@ type convolutionStep struct {
 	conv     *kernel.Conv
 	fill     *boundProgram // nil: the input lies in memory
 	finish   *boundProgram // nil: the output is the convolution's own
+	sums     *rowSums      // nil: none are taken of the output's rows
 	inRow    int           // elements in a row of the input
 	inImage  int           // ... and in an image
 	outRow   int
@@ -38,7 +39,7 @@ func supportsConvolution(s kernel.ConvShape) bool {
 	return min(h, w, s.N, s.H, s.W, s.Cin, s.KH, s.KW, s.Cout) >= 1
 }
 
-func newConvolutionStep(p *plan, c, out *vertex, finish *program) *convolutionStep {
+func newConvolutionStep(p *plan, c, out *vertex, finish *program, sums []*vertex) *convolutionStep {
 	shape := c.attr.(kernel.ConvShape)
 	algorithm := p.algorithm
 	if c.in[1].base.kind != vertexParameter {
@@ -60,6 +61,9 @@ func newConvolutionStep(p *plan, c, out *vertex, finish *program) *convolutionSt
 	if finish != nil {
 		s.finish = p.bound(finish, roleFinish)
 	}
+	if len(sums) > 0 {
+		s.sums = newRowSums(p, sums)
+	}
 	return s
 }
 
@@ -77,8 +81,18 @@ func (s *convolutionStep) run(x *execution) error {
 	var ep kernel.Epilogue
 	if s.finish != nil {
 		s.finish.bind(x)
+	}
+	if s.sums != nil {
+		s.sums.bp.bind(x)
+	}
+	if s.finish != nil || s.sums != nil {
 		ep.Post = func(worker, n, y int, row []float32) {
-			s.finish.evaluators[worker].run(n*s.outImage+y*s.outRow, row)
+			if s.finish != nil {
+				s.finish.evaluators[worker].run(n*s.outImage+y*s.outRow, row)
+			}
+			if s.sums != nil {
+				s.sums.add(worker, n, y)
+			}
 		}
 	}
 	k := s.c.in[1]
@@ -96,5 +110,8 @@ func (s *convolutionStep) run(x *execution) error {
 		w = s.pack
 	}
 	s.conv.Run(x.b.pool, x.array(s.out), src, w, ep)
+	if s.sums != nil {
+		s.sums.store(x)
+	}
 	return nil
 }

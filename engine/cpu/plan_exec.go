@@ -134,6 +134,7 @@ type scratchRole int
 const (
 	roleMain   scratchRole = iota // maps, reductions, and what fills a convolution's rows
 	roleFinish                    // what is applied to a convolution's finished rows
+	roleSums                      // what is summed of them
 	numRoles
 )
 

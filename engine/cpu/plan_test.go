@@ -94,6 +94,10 @@ var planCases = []struct {
 			h := Add(Mul(d, a), in[3])
 			return withGradient(Convolve(Mul(h, Logistic(h)), in[1]).PadSame().Done(), x)
 		}},
+	{"sums of a convolution's rows", [][]int{{2, 21, 19, 5}, {3, 3, 5, 17}, {3, 3, 17, 6}},
+		func(in []*Node) []*Node { return withGradient(normalised(in[0], in[1], in[2]), in[0]) }},
+	{"sums of rows of many channels", [][]int{{2, 3, 2, 8}, {1, 1, 8, 2200}, {1, 1, 2200, 3}},
+		func(in []*Node) []*Node { return withGradient(normalised(in[0], in[1], in[2]), in[0]) }},
 	{"average and repeat", [][]int{{2, 8, 6, 3}, {3, 3, 3, 4}},
 		func(in []*Node) []*Node {
 			h := MulScalar(ReduceSum(Reshape(Neg(in[0]), 2, 4, 2, 3, 2, 3), 2, 4), 0.25)
@@ -159,6 +163,16 @@ var planCases = []struct {
 			s := Exp(in[0])
 			return []*Node{s, Sub(s, in[1]), Div(in[1], AddScalar(Mul(s, s), 1)), Max(Neg(s), s)}
 		}},
+}
+
+// normalised is a convolution, normalisation over positions, an activation and a convolution.
+func normalised(x, k, l *Node) *Node {
+	x = Convolve(x, k).PadSame().Done()
+	mean := ReduceAndKeep(x, ReduceMean, 1, 2)
+	d := Sub(x, mean)
+	a := Reciprocal(Sqrt(AddScalar(ReduceAndKeep(Mul(d, d), ReduceMean, 1, 2), 1e-2)))
+	h := Add(Mul(x, a), Neg(Mul(mean, a)))
+	return Convolve(Mul(h, Logistic(h)), l).PadSame().Done()
 }
 
 // withGradient returns y and the gradients of its product with fixed weights.
