@@ -103,7 +103,8 @@ type Conv struct {
 
 	rows, cols axis
 	plane      bool // one channel to one channel: see plane.go
-	weights    []float32
+	taps       []planeTap
+	tapsFor    [planeRows]int
 	pixel      int // floats from one strip pixel to the next
 	line       int // floats from one strip row to the next
 	stepRows   int // output rows of a step, a multiple of rows.period
@@ -169,7 +170,7 @@ func NewConv(s ConvShape, a Algorithm, workers int, scratch *Scratch) (*Conv, er
 	c.task, c.post = c.runTask, c.runPost
 	c.plane = s == ConvShape{
 		N: s.N, H: s.H, W: s.W, KH: s.KH, KW: s.KW, Cin: 1, Cout: 1,
-		StrideH: 1, StrideW: 1, InDilH: 1, InDilW: 1, KerDilH: 1, KerDilW: 1,
+		StrideH: 1, StrideW: 1, InDilH: 1, InDilW: 1, KerDilH: s.KerDilH, KerDilW: s.KerDilW,
 		PadTop: s.PadTop, PadBottom: s.PadBottom, PadLeft: s.PadLeft, PadRight: s.PadRight,
 	}
 	c.rows = newAxis(s.H, c.ho, s.KH, s.StrideH, s.PadTop, s.InDilH, s.KerDilH)

@@ -39,7 +39,7 @@ func (c *Conv) Run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Epilog
 	}
 	c.dst, c.src, c.w, c.ep = dst[:size], src, w, ep
 	if c.plane {
-		c.weights = planeWeights(c.weights, w, s.KW)
+		c.planeTaps(w)
 	}
 	c.direct = !c.plane && src.Row == nil && c.rowsInside() && c.line == s.W*s.Cin
 	c.divide(workers)

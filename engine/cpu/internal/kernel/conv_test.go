@@ -62,6 +62,8 @@ var convShapes = []ConvShape{
 	{N: 2, H: 37, W: 131, Cin: 1, KH: 9, KW: 4, Cout: 1, PadTop: 3, PadBottom: 2, PadLeft: 2, PadRight: 7},
 	{N: 1, H: 11, W: 70, Cin: 1, KH: 1, KW: 1, Cout: 1, PadTop: -1, PadRight: -4},
 	{N: 1, H: 6, W: 5, Cin: 1, KH: 11, KW: 9, Cout: 1, PadTop: 5, PadBottom: 5, PadLeft: 4, PadRight: 4},
+	{N: 2, H: 19, W: 75, Cin: 1, KH: 5, KW: 4, Cout: 1, KerDilW: 3, PadTop: 3, PadBottom: 4, PadLeft: 9, PadRight: 6},
+	{N: 1, H: 23, W: 21, Cin: 1, KH: 4, KW: 3, Cout: 1, KerDilH: 3, KerDilW: 2, PadTop: 5, PadBottom: 1, PadRight: 3},
 	square(1, 6, 200, 3, 9, 1, 1),
 	square(1, 4, 512, 3, 65, 1, 1),
 	square(1, 5, 512, 1, 40, 1, 0),
@@ -97,6 +99,35 @@ func rowSource(s ConvShape, x []float32) Source {
 			panic("row of a wrong length")
 		}
 	}}
+}
+
+// TestSparsePlane leaves a diagonal, and nothing at all, of a one-channel kernel.
+func TestSparsePlane(t *testing.T) {
+	s := ConvShape{N: 1, H: 26, W: 90, Cin: 1, KH: 7, KW: 9, Cout: 1, KerDilW: 3, PadTop: 2, PadBottom: 4, PadLeft: 12, PadRight: 12}
+	x, w, _, _ := s.random(51)
+	for _, keep := range []float32{1, 0} {
+		for i := range w {
+			if i/s.KW != i%s.KW {
+				w[i] = 0
+			}
+			w[i] *= keep
+		}
+		want, scale := naiveConv(s, x, w)
+		eachISA(t, func(t *testing.T, is isa) {
+			c, err := NewConv(s, Direct, 1, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dst := newGuarded(len(want))
+			c.Run(nil, dst.data, Source{Flat: x}, packHWIO(is, s, w), Epilogue{})
+			dst.check(t)
+			for i, v := range dst.data {
+				if math.Abs(float64(v)-want[i]) > 1e-6*scale[i] {
+					t.Fatalf("element %d is %g, want %g", i, v, want[i])
+				}
+			}
+		})
+	}
 }
 
 func TestConv(t *testing.T) {

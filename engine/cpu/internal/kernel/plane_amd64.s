@@ -1,21 +1,14 @@
 #include "textflag.h"
 #include "go_asm.h"
 
-// Blocks of 4 output rows times 64 (AVX-512) or 16 (AVX2) pixels of a one-channel convolution.
-// The kernel's rows for the four output rows lie kw elements apart, so that one pointer, BX,
-// serves all: the last output row is at BX, the others at multiples of DX, kw in bytes, further.
+// Blocks of 4 output rows times 64 (AVX-512) or 16 (AVX2) pixels of a one-channel convolution:
+// one input vector meets the weights of a tap for all four rows.
 
 #define SETUP \
 	MOVQ arg+0(FP), DI \
 	MOVQ plane_src(DI), R8 \
-	MOVQ plane_lds(DI), R9 \
-	SHLQ $2, R9 \
-	MOVQ plane_w(DI), BX \
-	MOVQ plane_kw(DI), DX \
-	MOVQ DX, R13 \
-	SHLQ $2, DX \
-	LEAQ (DX)(DX*2), CX \
-	MOVQ plane_rows(DI), R12
+	MOVQ plane_taps(DI), BX \
+	MOVQ (plane_taps+8)(DI), R12
 
 #define ZERO4(a, b, c, d) \
 	VPXORD a, a, a \
@@ -43,15 +36,16 @@ TEXT ·planeAVX512(SB), NOSPLIT, $0-8
 	ZERO4(Z16, Z17, Z18, Z19)
 	ZERO4(Z20, Z21, Z22, Z23)
 
-row:
-	MOVQ R8, SI
-	MOVQ R13, R11
+	TESTQ R12, R12
+	JZ sums
 
 tap:
-	VBROADCASTSS (BX)(CX*1), Z0
-	VBROADCASTSS (BX)(DX*2), Z1
-	VBROADCASTSS (BX)(DX*1), Z2
-	VBROADCASTSS (BX), Z3
+	MOVQ planeTap_at(BX), R11
+	LEAQ (R8)(R11*4), SI
+	VBROADCASTSS (planeTap_w+0)(BX), Z0
+	VBROADCASTSS (planeTap_w+4)(BX), Z1
+	VBROADCASTSS (planeTap_w+8)(BX), Z2
+	VBROADCASTSS (planeTap_w+12)(BX), Z3
 	VMOVUPS (SI), Z4
 	VMOVUPS 64(SI), Z5
 	VMOVUPS 128(SI), Z6
@@ -60,14 +54,11 @@ tap:
 	FMA4(Z1, Z12, Z13, Z14, Z15)
 	FMA4(Z2, Z16, Z17, Z18, Z19)
 	FMA4(Z3, Z20, Z21, Z22, Z23)
-	ADDQ $4, BX
-	ADDQ $4, SI
-	DECQ R11
-	JNZ tap
-	ADDQ R9, R8
+	ADDQ $planeTap__size, BX
 	DECQ R12
-	JNZ row
+	JNZ tap
 
+sums:
 	MOVQ plane_n(DI), CX
 	MOVQ $-1, AX
 	CMPQ CX, $64
@@ -126,29 +117,27 @@ TEXT ·planeAVX2(SB), NOSPLIT, $0-8
 	ZERO2(Y12, Y13)
 	ZERO2(Y14, Y15)
 
-row:
-	MOVQ R8, SI
-	MOVQ R13, R11
+	TESTQ R12, R12
+	JZ sums
 
 tap:
+	MOVQ planeTap_at(BX), R11
+	LEAQ (R8)(R11*4), SI
 	VMOVUPS (SI), Y4
 	VMOVUPS 32(SI), Y5
-	VBROADCASTSS (BX)(CX*1), Y0
-	VBROADCASTSS (BX)(DX*2), Y1
-	VBROADCASTSS (BX)(DX*1), Y2
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (planeTap_w+0)(BX), Y0
+	VBROADCASTSS (planeTap_w+4)(BX), Y1
+	VBROADCASTSS (planeTap_w+8)(BX), Y2
+	VBROADCASTSS (planeTap_w+12)(BX), Y3
 	FMA2(Y0, Y8, Y9)
 	FMA2(Y1, Y10, Y11)
 	FMA2(Y2, Y12, Y13)
 	FMA2(Y3, Y14, Y15)
-	ADDQ $4, BX
-	ADDQ $4, SI
-	DECQ R11
-	JNZ tap
-	ADDQ R9, R8
+	ADDQ $planeTap__size, BX
 	DECQ R12
-	JNZ row
+	JNZ tap
 
+sums:
 	MOVQ $16, CX
 	SUBQ plane_n(DI), CX
 	LEAQ ·lanes(SB), AX
