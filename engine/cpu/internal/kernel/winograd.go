@@ -134,7 +134,7 @@ func newWinograd(is isa, s ConvShape, tile, workers int, scratch *Scratch) *wino
 // packed kernel of the given size from where that must lie.
 func winogradTiles(points, pitch, packed int) int {
 	const (
-		secondLevel = 56 << 10 // floats, of 256 << 10 or more
+		secondLevel = 40 << 10 // floats, of 256 << 10 or more
 		thirdLevel  = 2 << 20
 	)
 	least := 16
@@ -220,7 +220,7 @@ func (c *winograd) runTask(worker, piece int) {
 			end := min(rows*c.cols, t+c.chunk)
 			c.transformIn(buf, st, t, end)
 			for p := p0; p < p1; p++ {
-				c.multiply(buf, p, end-t)
+				c.multiply(buf, r, r1, t, end, p, p == p0)
 				c.transformOut(buf, r, t, end, p)
 			}
 		}
@@ -300,15 +300,66 @@ func (c *winograd) transformIn(buf []float32, st *winogradState, t, end int) {
 	}
 }
 
-// multiply makes M of the tiles in V for panel p.
-func (c *winograd) multiply(buf []float32, p, tiles int) {
+// multiply makes M of tiles [t, end) of the block that starts with row r, for panel p. The first
+// time it brings what comes next to the cache: the output pixels of the tiles, and the input of
+// the tiles after them, of a band that ends at row r1.
+func (c *winograd) multiply(buf []float32, r, r1, t, end, p int, first bool) {
 	l := &c.layout
 	b, _, _ := c.w.winogradPanel(p)
-	c.isa.winogradMultiply(&winogradProduct{
+	g := winogradProduct{
 		a: buf[l.v:l.m], b: b, c: buf[l.m:l.size],
-		k: c.s.Cin, rows: roundUp(tiles, winogradRows), aRow: l.vPitch, aPoint: l.vPoint,
+		k: c.s.Cin, rows: roundUp(end-t, winogradRows), aRow: l.vPitch, aPoint: l.vPoint,
 		cPoint: l.mPoint, points: winogradPoints(c.tile),
-	})
+	}
+	if first {
+		g.fetch[0] = c.outputOf(r, t, end)
+		g.fetchRegions = 1
+		if c.src.Row == nil && c.blockRow == 1 {
+			if next, ok := c.inputAfter(r, r1, end); ok {
+				g.fetch[1] = next
+				g.fetchRegions = 2
+			}
+		}
+		lines := 0
+		for i := range g.fetchRegions {
+			lines += g.fetch[i].rows * (g.fetch[i].len/16 + 2)
+		}
+		blocks := g.points * ((g.rows + maxRows - 1) / maxRows)
+		g.fetchLines = (lines + blocks - 1) / blocks
+	}
+	c.isa.winogradMultiply(&g)
+}
+
+// outputOf is where the pixels of tiles [t, end) of the block that starts with row r go.
+func (c *winograd) outputOf(r, t, end int) winogradFetch {
+	row := c.wo * c.s.Cout
+	n, y := (r+t/c.cols)/c.rows, (r+t/c.cols)%c.rows*c.tile
+	f := winogradFetch{from: c.dst[(n*c.ho+y)*row+t%c.cols*c.tile*c.s.Cout:], rows: 1, row: row}
+	if c.blockRow == 1 { // a row of tiles or a part of it
+		f.rows, f.len = c.tile, min(row, (end-t)*c.tile*c.s.Cout)
+	} else { // whole rows of tiles
+		f.len = (end - t) / c.cols * c.tile * row
+	}
+	return f
+}
+
+// inputAfter is the input of the tiles after the first t of row r, where blocks are rows.
+func (c *winograd) inputAfter(r, r1, t int) (f winogradFetch, ok bool) {
+	if t == c.cols {
+		if r, t = r+1, 0; r == r1 {
+			return f, false
+		}
+	}
+	n, y := r/c.rows, r%c.rows*c.tile-c.s.PadTop
+	x := max(0, t*c.tile-c.s.PadLeft)
+	lo, hi := max(0, y), min(c.s.H, y+c.n)
+	if lo >= hi || x >= c.s.W {
+		return f, false
+	}
+	row := c.s.W * c.s.Cin
+	f = winogradFetch{from: c.src.Flat[(n*c.s.H+lo)*row+x*c.s.Cin:], rows: hi - lo, row: row}
+	f.len = min(c.s.W-x, min(c.chunk, c.cols-t)*c.tile+2) * c.s.Cin
+	return f, true
 }
 
 // transformOut makes output pixels of M: panel p of tiles [t, end) of the block that starts with

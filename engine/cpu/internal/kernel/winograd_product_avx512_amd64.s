@@ -43,7 +43,49 @@
 #define STORE8 STORE4; STORE(Z16, Z17); STORE(Z18, Z19); STORE(Z20, Z21); STORE(Z22, Z23)
 #define STORE12 STORE8; STORE(Z24, Z25); STORE(Z26, Z27); STORE(Z28, Z29); STORE(Z30, Z31)
 
-#define BLOCK(loop, zero, fma, store) \
+// REGION prepares the fetching of a region of memory; R12 is the next line.
+#define REGION(at) \
+	MOVQ arg+0(FP), R10 \
+	MOVQ (at+winogradFetch_rows)(R10), R12 \
+	MOVQ R12, fetchRows-72(SP) \
+	MOVQ (at+winogradFetch_row)(R10), R12 \
+	SHLQ $2, R12 \
+	MOVQ R12, fetchRow-80(SP) \
+	MOVQ (at+winogradFetch_len)(R10), R12 \
+	SHLQ $2, R12 \
+	ADDQ (at+winogradFetch_from)(R10), R12 \
+	MOVQ R12, fetchEnd-88(SP) \
+	MOVQ (at+winogradFetch_from)(R10), R12 \
+	MOVQ R12, fetchStart-96(SP)
+
+// FETCH asks for some lines of the current region.
+#define FETCH(loop, done) \
+	MOVQ fetchLines-64(SP), R10 \
+	TESTQ R10, R10 \
+	JZ done \
+loop: \
+	PREFETCHT1 (R12) \
+	ADDQ $64, R12 \
+	DECQ R10 \
+	JNZ loop \
+	CMPQ R12, fetchEnd-88(SP) \
+	JLT done \
+	MOVQ fetchRow-80(SP), R10 \
+	ADDQ R10, fetchEnd-88(SP) \
+	MOVQ fetchStart-96(SP), R12 \
+	ADDQ R10, R12 \
+	MOVQ R12, fetchStart-96(SP) \
+	DECQ fetchRows-72(SP) \
+	JNZ done \
+	REGION(winogradProduct_fetch+winogradFetch__size) \
+	DECQ fetchRegions-104(SP) \
+	JNZ done \
+	MOVQ $0, fetchLines-64(SP) \
+done:
+
+// BLOCK multiplies a block of rows, after asking for a part of the memory that is needed next.
+#define BLOCK(fetch, fetched, loop, zero, fma, store) \
+	FETCH(fetch, fetched) \
 	zero \
 	MOVQ R14, AX \
 	MOVQ R15, R9 \
@@ -59,7 +101,7 @@ loop: \
 	store
 
 // func winogradProductAVX512(arg *winogradProduct)
-TEXT ·winogradProductAVX512(SB), NOSPLIT, $56-8
+TEXT ·winogradProductAVX512(SB), NOSPLIT, $104-8
 	MOVQ arg+0(FP), R12
 	MOVQ winogradProduct_k(R12), AX
 	MOVQ AX, k-8(SP)
@@ -83,6 +125,11 @@ TEXT ·winogradProductAVX512(SB), NOSPLIT, $56-8
 	LEAQ (CX)(BX*4), SI
 	LEAQ (BX)(BX*8), DI
 	LEAQ (CX)(BX*8), R8
+	MOVQ winogradProduct_fetchLines(R12), R9
+	MOVQ R9, fetchLines-64(SP)
+	MOVQ winogradProduct_fetchRegions(R12), R9
+	MOVQ R9, fetchRegions-104(SP)
+	REGION(winogradProduct_fetch)
 
 point:
 	MOVQ rows-16(SP), R13
@@ -92,7 +139,7 @@ point:
 rows:
 	CMPQ R13, $12
 	JLT rows8
-	BLOCK(loop12, ZERO12, FMA12, STORE12)
+	BLOCK(fetch12, fetched12, loop12, ZERO12, FMA12, STORE12)
 	LEAQ (R14)(CX*4), R14
 	SUBQ $12, R13
 	JMP rows
@@ -100,7 +147,7 @@ rows:
 rows8:
 	CMPQ R13, $8
 	JLT rows4
-	BLOCK(loop8, ZERO8, FMA8, STORE8)
+	BLOCK(fetch8, fetched8, loop8, ZERO8, FMA8, STORE8)
 	LEAQ (R14)(BX*8), R14
 	SUBQ $8, R13
 	JMP rows
@@ -108,7 +155,7 @@ rows8:
 rows4:
 	TESTQ R13, R13
 	JZ done
-	BLOCK(loop4, ZERO4, FMA4, STORE4)
+	BLOCK(fetch4, fetched4, loop4, ZERO4, FMA4, STORE4)
 
 done:
 	MOVQ R9, R15

@@ -64,6 +64,17 @@ type winogradProduct struct {
 	k, rows        int
 	aRow, aPoint   int
 	cPoint, points int
+
+	// fetchRegions regions of memory are needed next. The assembly may ask for them meanwhile,
+	// fetchLines cache lines at a time.
+	fetch                    [2]winogradFetch
+	fetchRegions, fetchLines int
+}
+
+// winogradFetch is a region of memory: rows of len floats, row floats apart.
+type winogradFetch struct {
+	from           []float32
+	rows, row, len int
 }
 
 // winogradRows divides the number of rows of a winogradProduct.
