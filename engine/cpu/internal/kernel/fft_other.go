@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package kernel
+
+func fftAssembly(int, *fftArg) { panic("kernel: no assembly for this architecture") }
