@@ -79,6 +79,7 @@ type Backend struct {
 	pool      *pool.Pool
 	finalized bool
 	arena     []byte // temporary values of the execution in progress
+	fft       fftCache
 
 	// compile makes what an Executable runs: a plan, except in tests.
 	compile func(bd *Builder, outputs []*node) (runner, error)

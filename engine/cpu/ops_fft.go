@@ -3,10 +3,13 @@ package cpu
 import (
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
 )
 
 func init() { register(execFFT, backends.OpTypeFFT) }
@@ -18,8 +21,8 @@ type fftAttr struct {
 	lengths []int
 }
 
-// FFT computes a discrete Fourier transform over the last axes. It is computed in complex128
-// whatever the data type. The inverse transforms divide by the number of elements.
+// FFT computes a discrete Fourier transform over the last axes. It is computed in float64
+// whatever the data type; results are rounded after each axis. The inverse transforms divide by the number of elements.
 func (bd *Builder) FFT(operand backends.Op, kind backends.FFTType, lengths []int) (backends.Op, error) {
 	in, err := bd.check("FFT", operand)
 	if err != nil {
@@ -63,162 +66,62 @@ func (bd *Builder) FFT(operand backends.Op, kind backends.FFTType, lengths []int
 	return bd.add(backends.OpTypeFFT, out, &fftAttr{kind, slices.Clone(lengths)}, in...), nil
 }
 
-// block is the work space for one transform over all axes.
-type block struct {
-	attr   *fftAttr
-	lines  []*line // per axis
-	x      []complex128
-	column []complex128
-}
-
-func newBlock(attr *fftAttr) *block {
-	w := &block{attr: attr, x: make([]complex128, product(attr.lengths))}
-	w.column = make([]complex128, slices.Max(attr.lengths))
-	for _, n := range attr.lengths {
-		w.lines = append(w.lines, newLine(n))
-	}
-	return w
-}
-
 func execFFT(b *Backend, n *node, in, out []*Buffer) error {
 	attr := n.attr.(*fftAttr)
-	total := product(attr.lengths)
-	inWidth, outWidth := attr.lengths[len(attr.lengths)-1], attr.lengths[len(attr.lengths)-1]
-	switch attr.kind {
-	case backends.FFTForwardReal:
-		outWidth = outWidth/2 + 1
-	case backends.FFTInverseReal:
-		inWidth = inWidth/2 + 1
+	if t := in[0].shape.DType; t == dtypes.Float32 || t == dtypes.Complex64 {
+		transform(&b.fft, b.pool, &b.fft.scratch32, attr, flatParts[float32](in[0]), flatParts[float32](out[0]))
+	} else {
+		transform(&b.fft, b.pool, &b.fft.scratch64, attr, flatParts[float64](in[0]), flatParts[float64](out[0]))
 	}
-	rows := total / attr.lengths[len(attr.lengths)-1]
-	count := 0
-	if rows*inWidth > 0 {
-		count = in[0].shape.Size() / (rows * inWidth)
-	}
-	blocks := make([]*block, b.pool.Workers())
-	step := max(1, grain/(16*total)) // blocks a piece
-	b.pool.Run((count+step-1)/step, func(worker, piece int) {
-		if blocks[worker] == nil {
-			blocks[worker] = newBlock(attr)
-		}
-		w := blocks[worker]
-		for i := piece * step; i < min(count, (piece+1)*step); i++ {
-			w.load(in[0], i*rows*inWidth, inWidth)
-			w.run(inWidth)
-			w.store(out[0], i*rows*outWidth, outWidth)
-		}
-	})
 	return nil
 }
 
-// run transforms the block, of which width columns are set.
-func (w *block) run(width int) {
-	n := w.attr.lengths
-	last := len(n) - 1
-	inverse := w.attr.kind == backends.FFTInverse || w.attr.kind == backends.FFTInverseReal
-	step := n[last]
-	for a := last - 1; a >= 0; a-- {
-		w.alongAxis(a, step, width, inverse)
-		step *= n[a]
+// flatParts views a buffer of real or complex numbers as real numbers: complex ones are pairs.
+func flatParts[F float32 | float64](x *Buffer) []F {
+	switch flat := x.flat.(type) {
+	case []F:
+		return flat
+	case []complex64:
+		return unsafe.Slice((*F)(unsafe.Pointer(unsafe.SliceData(flat))), 2*len(flat))
+	case []complex128:
+		return unsafe.Slice((*F)(unsafe.Pointer(unsafe.SliceData(flat))), 2*len(flat))
 	}
-	for at := 0; at < len(w.x); at += n[last] {
-		row := w.x[at : at+n[last]]
-		if w.attr.kind == backends.FFTInverseReal {
-			hermitian(row)
-		}
-		if inverse {
-			w.lines[last].inverse(row)
-		} else {
-			w.lines[last].transform(row)
-		}
-	}
+	return nil
 }
 
-// hermitian completes the spectrum of a real sequence from its first len(x)/2+1 elements. Of
-// the elements that are their own mirror images, only the real part counts.
-func hermitian(x []complex128) {
-	n := len(x)
-	x[0] = complex(real(x[0]), 0)
-	if n%2 == 0 {
-		x[n/2] = complex(real(x[n/2]), 0)
+// transform transforms in to out over all axes. Real transforms have the complex side's width,
+// lengths[last]/2+1, along the last axis in all passes over other axes.
+func transform[F float32 | float64](c *fftCache, p *pool.Pool, scratch *[]F, attr *fftAttr, in, out []F) {
+	if len(out) == 0 {
+		return
 	}
-	for k := 1; k < n-k; k++ {
-		x[n-k] = complex(real(x[k]), -imag(x[k]))
+	last := len(attr.lengths) - 1
+	inverse := attr.kind == backends.FFTInverse || attr.kind == backends.FFTInverseReal
+	t := fftPasses[F]{cache: c, pool: p, inverse: inverse, kind: attr.kind}
+	width := attr.lengths[last]
+	if attr.kind == backends.FFTForwardReal || attr.kind == backends.FFTInverseReal {
+		width = width/2 + 1
 	}
-}
-
-// alongAxis transforms the lines along axis a, whose elements are step apart, for the first
-// width columns of the last axis.
-func (w *block) alongAxis(a, step, width int, inverse bool) {
-	n := w.attr.lengths[a]
-	columns := w.attr.lengths[len(w.attr.lengths)-1]
-	line := w.column[:n]
-	for outer := 0; outer < len(w.x); outer += n * step {
-		for s := range step {
-			if s%columns >= width {
-				continue
-			}
-			for k := range line {
-				line[k] = w.x[outer+k*step+s]
-			}
-			if inverse {
-				w.lines[a].inverse(line)
-			} else {
-				w.lines[a].transform(line)
-			}
-			for k, v := range line {
-				w.x[outer+k*step+s] = v
-			}
+	columns := func(from, to []F) {
+		inner := width
+		for a := last - 1; a >= 0; a-- {
+			t.columns(attr.lengths[a], inner, from, to)
+			from = to
+			inner *= attr.lengths[a]
 		}
 	}
-}
-
-// load fills the first width columns of every row.
-func (w *block) load(x *Buffer, from, width int) {
-	columns := w.attr.lengths[len(w.attr.lengths)-1]
-	for at := 0; at < len(w.x); at += columns {
-		row := w.x[at : at+width]
-		switch flat := x.flat.(type) {
-		case []float32:
-			for i, v := range flat[from : from+width] {
-				row[i] = complex(float64(v), 0)
-			}
-		case []float64:
-			for i, v := range flat[from : from+width] {
-				row[i] = complex(v, 0)
-			}
-		case []complex64:
-			for i, v := range flat[from : from+width] {
-				row[i] = complex128(v)
-			}
-		case []complex128:
-			copy(row, flat[from:from+width])
-		}
-		from += width
+	if attr.kind != backends.FFTInverseReal {
+		t.rows(attr.lengths[last], in, out)
+		columns(out, out)
+		return
 	}
-}
-
-// store rounds the first width columns of every row.
-func (w *block) store(out *Buffer, to, width int) {
-	columns := w.attr.lengths[len(w.attr.lengths)-1]
-	for at := 0; at < len(w.x); at += columns {
-		row := w.x[at : at+width]
-		switch flat := out.flat.(type) {
-		case []float32:
-			for i, v := range row {
-				flat[to+i] = float32(real(v))
-			}
-		case []float64:
-			for i, v := range row {
-				flat[to+i] = real(v)
-			}
-		case []complex64:
-			for i, v := range row {
-				flat[to+i] = complex64(v)
-			}
-		case []complex128:
-			copy(flat[to:to+width], row)
+	if last > 0 {
+		if len(*scratch) < len(in) {
+			*scratch = make([]F, len(in))
 		}
-		to += width
+		between := (*scratch)[:len(in)]
+		columns(in, between)
+		in = between
 	}
+	t.rows(attr.lengths[last], in, out)
 }
