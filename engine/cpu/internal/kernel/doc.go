@@ -16,8 +16,8 @@
 // compiler does, as on amd64.
 //
 // A convolution by Winograd's method (see Algorithm) has such a chain over the input channels for
-// each of its points. Its tiles always lie alike in an image, so the same holds, except that the
-// transforms are portable where there is no assembly for them, as on arm64.
+// each of its points. Its tiles always lie alike in an image, so the same holds; only with NEON the
+// last channels, where their number is no multiple of 4, are transformed by portable code.
 //
 // # Slices
 //

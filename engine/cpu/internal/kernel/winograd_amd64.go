@@ -1,5 +1,9 @@
 package kernel
 
+// winogradProducts says whether there is assembly for the products of Winograd's method, beside
+// the micro-kernels.
+const winogradProducts = true
+
 func winogradInputAssembly(s isa, tile int, g *winogradInput) {
 	switch {
 	case s == isaAVX512 && tile == 4:

@@ -1,6 +1,8 @@
-//go:build !amd64
+//go:build !amd64 && !arm64
 
 package kernel
+
+const winogradProducts = false
 
 func winogradInputAssembly(isa, int, *winogradInput) {
 	panic("kernel: no assembly for this architecture")

@@ -100,17 +100,18 @@ func winogradKernel4(u *[36][maxPanel]float32, j int, g *[9]float64) {
 		na = 1 / (2 * a2 * (a2 - b2))
 		nb = 1 / (2 * b2 * (b2 - a2))
 	)
+	// The conversions keep products from being fused with sums, so that all processors agree.
 	var h [3][6]float64
 	for x := range h {
 		g0, g1, g2 := g[x], g[3+x], g[6+x]
-		ea, oa := (g0+a2*g2)*na, winogradA*g1*na
-		eb, ob := (g0+b2*g2)*nb, winogradB*g1*nb
+		ea, oa := float64((g0+float64(a2*g2))*na), float64(winogradA*g1*na)
+		eb, ob := float64((g0+float64(b2*g2))*nb), float64(winogradB*g1*nb)
 		h[x] = [6]float64{g0 * n0, ea + oa, ea - oa, g2, eb + ob, eb - ob}
 	}
 	for y := range 6 {
 		g0, g1, g2 := h[0][y], h[1][y], h[2][y]
-		ea, oa := (g0+a2*g2)*na, winogradA*g1*na
-		eb, ob := (g0+b2*g2)*nb, winogradB*g1*nb
+		ea, oa := float64((g0+float64(a2*g2))*na), float64(winogradA*g1*na)
+		eb, ob := float64((g0+float64(b2*g2))*nb), float64(winogradB*g1*nb)
 		to := (*[6][maxPanel]float32)(u[6*y:])
 		to[0][j], to[1][j], to[2][j] = float32(g0*n0), float32(ea+oa), float32(ea-oa)
 		to[3][j], to[4][j], to[5][j] = float32(g2), float32(eb+ob), float32(eb-ob)

@@ -80,33 +80,24 @@ type winogradFetch struct {
 // winogradRows divides the number of rows of a winogradProduct.
 const winogradRows = 4
 
-// winogradAssembled reports whether s has assembly for Winograd's method.
-func (s isa) winogradAssembled() bool { return s == isaAVX512 || s == isaAVX2 }
-
 func (s isa) winogradIn(tile int, g *winogradInput) {
-	switch {
-	case s.winogradAssembled():
+	if s == isaPortable {
+		winogradInputPortable(tile, g)
+	} else {
 		winogradInputAssembly(s, tile, g)
-	case tile == 4:
-		winogradInput4Portable(g)
-	default:
-		winogradInput2Portable(g)
 	}
 }
 
 func (s isa) winogradOut(tile int, g *winogradOutput) {
-	switch {
-	case s.winogradAssembled():
+	if s == isaPortable {
+		winogradOutputPortable(tile, g)
+	} else {
 		winogradOutputAssembly(s, tile, g)
-	case tile == 4:
-		winogradOutput4Portable(g)
-	default:
-		winogradOutput2Portable(g)
 	}
 }
 
 func (s isa) winogradMultiply(g *winogradProduct) {
-	if s.winogradAssembled() {
+	if s != isaPortable && winogradProducts {
 		winogradProductAssembly(s, g)
 		return
 	}
@@ -126,6 +117,22 @@ func (s isa) winogradMultiply(g *winogradProduct) {
 			blk.c, blk.cOff = g.c[p*g.cPoint+i*width:], cOff[:blk.m]
 			s.compute(&blk)
 		}
+	}
+}
+
+func winogradInputPortable(tile int, g *winogradInput) {
+	if tile == 4 {
+		winogradInput4Portable(g)
+	} else {
+		winogradInput2Portable(g)
+	}
+}
+
+func winogradOutputPortable(tile int, g *winogradOutput) {
+	if tile == 4 {
+		winogradOutput4Portable(g)
+	} else {
+		winogradOutput2Portable(g)
 	}
 }
 
