@@ -22,6 +22,10 @@ func (p *plan) lower(bd *Builder, outputs []*node) {
 		if n.from != nil {
 			need[n.from.id] = true
 		}
+		if c := n.chosen(); c != nil {
+			need[c.id] = true
+			continue
+		}
 		for _, in := range n.inputs {
 			need[in.id] = true
 		}
@@ -94,8 +98,27 @@ func movesNothing(dims, perm []int) bool {
 	return true
 }
 
+// chosen is the input that n, a Where with a constant condition, is the same as, otherwise nil.
+func (n *node) chosen() *node {
+	if n.op != backends.OpTypeWhere || n.inputs[0].op != backends.OpTypeConstant || n.inputs[0].shape.Rank() != 0 {
+		return nil
+	}
+	x := n.inputs[2]
+	if n.inputs[0].attr.(*constantAttr).flat.([]bool)[0] {
+		x = n.inputs[1]
+	}
+	if !x.shape.Equal(n.shape) {
+		return nil
+	}
+	return x
+}
+
 // lowerNode appends the vertices for n, and enters the one with its value.
 func (p *plan) lowerNode(n *node, of []*vertex) {
+	if c := n.chosen(); c != nil {
+		of[n.id] = of[c.id]
+		return
+	}
 	in := make([]*vertex, len(n.inputs))
 	fast := isFloat32(n.shape) && n.results == nil
 	for i, x := range n.inputs {
