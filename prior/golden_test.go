@@ -7,13 +7,26 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
+	"github.com/seed-0f004ec9/spgd/engine/cpu"
 	"github.com/seed-0f004ec9/spgd/prior/checkpoint"
 )
 
 // TestUNetGolden holds the network and its VJP to PyTorch, on two small networks that cover
 // scale-shift norm or not, both ways of resampling, both attention orders, heads given by number
 // and by width, and learned sigma or not.
-func TestUNetGolden(t *testing.T) {
+func TestUNetGolden(t *testing.T) { eachConvolution(t, testUNetGolden) }
+
+// eachConvolution runs a test with both ways to compute convolutions.
+func eachConvolution(t *testing.T, test func(t *testing.T)) {
+	for _, name := range []string{"direct", "winograd"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(cpu.EnvConvolution, name)
+			test(t)
+		})
+	}
+}
+
+func testUNetGolden(t *testing.T) {
 	for _, name := range []string{"unet_attention.safetensors", "unet_plain.safetensors"} {
 		t.Run(name, func(t *testing.T) {
 			f := golden(t, name)
@@ -52,7 +65,9 @@ func TestUNetGolden(t *testing.T) {
 
 // TestDenoiserGolden holds both priors and their VJPs to PyTorch. Errors are relative to the
 // inputs, because x - sigma eps cancels at a high sigma.
-func TestDenoiserGolden(t *testing.T) {
+func TestDenoiserGolden(t *testing.T) { eachConvolution(t, testDenoiserGolden) }
+
+func testDenoiserGolden(t *testing.T) {
 	f := golden(t, "denoiser.safetensors")
 	e := newEngine(t)
 	for _, spec := range []struct{ name, load string }{

@@ -42,6 +42,18 @@ func TestRegistered(t *testing.T) {
 	if _, err := New(Options{Threads: -1}); err == nil {
 		t.Error("-1 threads are accepted")
 	}
+	if _, err := New(Options{Convolution: "fft"}); !errors.Is(err, ErrConvolution) {
+		t.Errorf("an unknown convolution: got %v, want ErrConvolution", err)
+	}
+	t.Setenv(EnvConvolution, "fft")
+	if _, err := New(Options{}); !errors.Is(err, ErrConvolution) {
+		t.Errorf("%s=fft: got %v, want ErrConvolution", EnvConvolution, err)
+	}
+	if b, err := New(Options{Convolution: "direct"}); err != nil {
+		t.Errorf("an option does not override %s: %v", EnvConvolution, err)
+	} else {
+		b.Finalize()
+	}
 }
 
 // TestCapabilities checks that everything in GoMLX's list is there, except what several devices

@@ -85,7 +85,7 @@ func (a Algorithm) tile(is isa, s ConvShape) int {
 
 // maxPackedRatio is how many times larger than the output the kernel of F(4x4) may be: with few
 // pixels and many channels the memory is better spent on F(2x2), which needs less than half.
-const maxPackedRatio = 100
+const maxPackedRatio = 48
 
 // The costs are those of one thread, in the time of one multiply-add of 16 channels. They were
 // measured with AVX-512 on Zen 4, where this is a cycle.
