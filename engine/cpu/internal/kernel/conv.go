@@ -99,7 +99,7 @@ type Conv struct {
 	workers int
 	scratch *Scratch
 
-	wino *winograd // nil: direct
+	wino *winograd // if not nil, does it all
 
 	rows, cols axis
 	plane      bool // one channel to one channel: see plane.go
@@ -142,8 +142,8 @@ const stripFloats = 64 << 10
 // offsets in a class grow with it.
 const stepPixels = 2048
 
-// NewConv plans a convolution for the given number of workers. Scratch may be nil: then the plan
-// has its own. It returns an error for an impossible shape.
+// NewConv plans a convolution, by algorithm a, for the given number of workers. Scratch may be nil:
+// then the plan has its own. It returns an error for an impossible shape.
 func NewConv(s ConvShape, a Algorithm, workers int, scratch *Scratch) (*Conv, error) {
 	s = s.normalised()
 	if min(s.N, s.H, s.W, s.Cin, s.KH, s.KW, s.Cout) < 1 {

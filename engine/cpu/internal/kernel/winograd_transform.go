@@ -18,13 +18,6 @@ const (
 	winogradB = 3.0 / 2
 )
 
-// winogradConstants are the powers of the points that the transforms multiply by.
-var winogradConstants = [6]float32{
-	winogradA, winogradB,
-	winogradA * winogradA, winogradB * winogradB,
-	winogradA * winogradA * winogradA, winogradB * winogradB * winogradB,
-}
-
 // winogradInput is one call of the input transform: B' d B for adjacent tiles of a row of tiles.
 // (The assembly knows this layout through go_asm.h.)
 //
