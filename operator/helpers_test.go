@@ -54,15 +54,19 @@ func compile(t testing.TB, op Operator, n int) *applied {
 	return &applied{t, op, n, p}
 }
 
-func (a *applied) run(x, cotangent []float32) (y, vjp []float32) {
-	a.t.Helper()
+// inputs are the program's.
+func (a *applied) inputs(x, cotangent []float32) []*tensors.Tensor {
 	h, w := a.op.ImageSize()
 	mh, mw, mc := a.op.MeasurementSize()
-	in := append([]*tensors.Tensor{
+	return append([]*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(x, a.n, h, w, imageChannels),
 		tensors.FromFlatDataAndDimensions(cotangent, a.n, mh, mw, mc),
 	}, a.op.Data()...)
-	out, err := a.program.Run(in...)
+}
+
+func (a *applied) run(x, cotangent []float32) (y, vjp []float32) {
+	a.t.Helper()
+	out, err := a.program.Run(a.inputs(x, cotangent)...)
 	if err != nil {
 		a.t.Fatalf("%s: %v", a.op.Name(), err)
 	}

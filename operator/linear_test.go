@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -27,6 +28,18 @@ func randomKernel(t testing.TB, h, w int) *Kernel {
 	return must(NewKernel(h, w, weights))(t)
 }
 
+// offCentre has weights in one quarter only, so that the image is read beyond two borders and not
+// up to the other two.
+func offCentre(t testing.TB, h, w int) *Kernel {
+	k := randomKernel(t, h, w)
+	for i := range k.Weights {
+		if i/w <= h/2+1 || i%w >= w/2-1 {
+			k.Weights[i] = 0
+		}
+	}
+	return k
+}
+
 // linearOperators covers every linear operator, on images that are not square and whose sides are
 // multiples of nothing.
 func linearOperators(t testing.TB) []Operator {
@@ -47,6 +60,9 @@ func linearOperators(t testing.TB) []Operator {
 	return append(ops,
 		must[Operator](NewSuperResolution(3, 5, 8))(t),
 		must[Operator](NewBlur("", 11, 64, randomKernel(t, 3, 33)))(t),
+		must[Operator](NewBlur("", 35, 24, randomKernel(t, 50, 31)))(t),
+		must[Operator](NewBlur("", 40, 33, offCentre(t, 63, 40)))(t),
+		must[Operator](NewBlur("", 19, 17, offCentre(t, 15, 12)))(t),
 		build(t, Task{Name: "denoise"}, 7, 9),
 		build(t, Task{Name: "colorize"}, 7, 9),
 	)
@@ -114,30 +130,28 @@ func TestBlurDefinition(t *testing.T) {
 			}
 		}
 		if e := relative(y, want); !(e <= 1e-6) {
-			t.Errorf("%s with %dx%d: relative error %g (as a product of lines: %v)", op.Name(), k.Height, k.Width, e, blur.taps == nil)
+			t.Errorf("%s with %dx%d: relative error %g (applied as %T)", op.Name(), k.Height, k.Width, e, blur.form)
 		}
 	}
 }
 
 func TestKernelForms(t *testing.T) {
-	for _, c := range []struct {
-		kernel    string
-		separable bool
-	}{
-		{"gaussian:3", true},
-		{"motion:15:0", true},
-		{"motion:15:90", true},
-		{"motion:15:30", false},
-		{"motion:random:0.5", false},
+	for _, c := range []struct{ kernel, form string }{
+		{"gaussian:3", "*operator.lines"},
+		{"motion:15:0", "*operator.lines"},
+		{"motion:15:90", "*operator.lines"},
+		{"motion:15:30", "*operator.taps"},
+		{"motion:random:0.5", "*operator.taps"},
 	} {
 		op := build(t, Task{Name: "deblur", Kernel: c.kernel}, 64, 64).(*Blur)
-		if (op.taps == nil) != c.separable {
-			t.Errorf("%s: as a product of lines: %v, want %v", c.kernel, !c.separable, c.separable)
+		if got := fmt.Sprintf("%T", op.form); got != c.form {
+			t.Errorf("%s is applied as %s, want %s", c.kernel, got, c.form)
 		}
 	}
 	// A Gaussian that went through float32 is still close enough to a product.
-	if op := must(NewBlur("", 64, 64, goldenKernel(t, readGolden(t)["kernel/gaussian"])))(t); op.taps != nil {
-		t.Error("the golden Gaussian is not recognised as a product of lines")
+	op := must(NewBlur("", 64, 64, goldenKernel(t, readGolden(t)["kernel/gaussian"])))(t)
+	if _, ok := op.form.(*lines); !ok {
+		t.Errorf("the golden Gaussian is applied as %T, not as a product of lines", op.form)
 	}
 }
 

@@ -58,7 +58,7 @@ func (o *SuperResolution) StepConstants() (c, lambda float64) {
 // two lines an image side beyond four times the kernel's reach and 64 pixels counts as that,
 // which moves lambda by less than 1 %.
 func (o *Blur) StepConstants() (c, lambda float64) {
-	if o.taps == nil {
+	if _, ok := o.form.(*lines); ok {
 		return 1, o.normSquared
 	}
 	return 1, o.kernel.normSquared(o.height, o.width)

@@ -73,7 +73,7 @@ func TestDefaultStepSize(t *testing.T) {
 func TestKernelNorm(t *testing.T) {
 	for _, std := range []float64{0.7, 1.5} {
 		op := build(t, Task{Name: "deblur", Kernel: "gaussian:" + formatNumber(std)}, 30, 50).(*Blur)
-		if op.taps != nil {
+		if _, ok := op.form.(*lines); !ok {
 			t.Fatalf("%s is not applied as a product of lines", op.Name())
 		}
 		want := op.normSquared

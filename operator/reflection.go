@@ -1,0 +1,50 @@
+package operator
+
+import (
+	"github.com/gomlx/gomlx/pkg/core/graph"
+	"github.com/gomlx/gomlx/pkg/core/shapes"
+)
+
+// reflection reads entries first, first+1, ..., count of them, of an axis of n entries that
+// continues by reflection at both ends, without repeating the edge. All are within one image of
+// either border: see reflect.
+type reflection struct{ axis, n, first, count int }
+
+// before and after are the numbers of entries read beyond the two ends.
+func (r reflection) before() int { return max(0, -r.first) }
+func (r reflection) after() int  { return max(0, r.first+r.count-r.n) }
+
+// extend builds the entries that are read. GoMLX does not know its gradient: see fold.
+func (r reflection) extend(x *graph.Node) *graph.Node {
+	return join(r.axis,
+		graph.Reverse(part(x, r.axis, 1, r.before()+1), r.axis),
+		part(x, r.axis, max(0, r.first), min(r.n, r.first+r.count)),
+		graph.Reverse(part(x, r.axis, r.n-1-r.after(), r.n-1), r.axis))
+}
+
+// fold builds the adjoint of extend.
+func (r reflection) fold(v *graph.Node) *graph.Node {
+	before, after := r.before(), r.after()
+	x := join(r.axis,
+		r.zeros(v, max(0, r.first)),
+		part(v, r.axis, before, r.count-after),
+		r.zeros(v, max(0, r.n-r.first-r.count)))
+	x = r.addAt(x, 1, graph.Reverse(part(v, r.axis, 0, before), r.axis))
+	return r.addAt(x, r.n-1-after, graph.Reverse(part(v, r.axis, r.count-after, r.count), r.axis))
+}
+
+// addAt adds y to the entries of x from at on.
+func (r reflection) addAt(x *graph.Node, at int, y *graph.Node) *graph.Node {
+	n := y.Shape().Dimensions[r.axis]
+	if n == 0 {
+		return x
+	}
+	return join(r.axis, part(x, r.axis, 0, at), graph.Add(part(x, r.axis, at, at+n), y), part(x, r.axis, at+n, r.n))
+}
+
+// zeros are n entries of the axis.
+func (r reflection) zeros(like *graph.Node, n int) *graph.Node {
+	s := like.Shape().Clone()
+	s.Dimensions[r.axis] = n
+	return graph.Zeros(like.Graph(), shapes.Make(s.DType, s.Dimensions...))
+}
