@@ -96,6 +96,9 @@ func resolveOutput(path string) (target string, mode fs.FileMode, err error) {
 	st, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Lstat(path); err == nil {
+			return "", 0, fmt.Errorf("imageio: cannot write %s: it is a symbolic link to nothing", path)
+		}
 		return path, 0, nil
 	case err != nil:
 		return "", 0, fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))

@@ -1,6 +1,7 @@
 package imageio
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -56,7 +57,11 @@ type Info struct {
 }
 
 // Read reads a PNG, JPEG or WebP file; the format is told from its content. See Decode.
-func Read(path string) (*Image, Info, error) {
+func Read(path string) (*Image, Info, error) { return ReadChecked(path, nil) }
+
+// ReadChecked is Read with a check of the picture's size, in pixels as stored, before the pixels are
+// decoded: its error is returned as it is.
+func ReadChecked(path string, check func(height, width int) error) (*Image, Info, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("imageio: %w", err)
@@ -65,21 +70,37 @@ func Read(path string) (*Image, Info, error) {
 	if st, err := f.Stat(); err == nil && st.IsDir() {
 		return nil, Info{}, fmt.Errorf("imageio: %s is a directory, not an image", path)
 	}
-	return decodeReader(f, path, MaxPixels)
+	return decodeReader(f, path, limits{MaxPixels, check})
 }
 
 // Decode reads a PNG, JPEG or WebP picture to the end of r. The image has one channel if the
 // file is grey and three otherwise, with values v/127.5-1 of 8-bit and v/32767.5-1 of 16-bit
 // samples; it is turned upright as its EXIF orientation asks (a damaged EXIF block is ignored).
 // A file that is truncated or damaged, has no pixels or more than MaxPixels, is an error.
-func Decode(r io.Reader) (*Image, Info, error) { return decodeReader(r, "input", MaxPixels) }
+func Decode(r io.Reader) (*Image, Info, error) {
+	return decodeReader(r, "input", limits{maxPixels: MaxPixels})
+}
 
-func decodeReader(r io.Reader, name string, maxPixels int) (*Image, Info, error) {
-	data, err := readAll(r, name)
+// limits are on the size of a picture.
+type limits struct {
+	maxPixels int
+	check     func(height, width int) error // may be nil
+}
+
+func decodeReader(r io.Reader, name string, l limits) (*Image, Info, error) {
+	b := bufio.NewReader(r)
+	// A film or an endless device is refused by its beginning, not after a gigabyte of it. A shorter
+	// file and an error in reading are left to what follows.
+	if head, err := b.Peek(sniffBytes); err == nil {
+		if _, err := sniff(head); err != nil {
+			return nil, Info{}, fmt.Errorf("%w: %s %w", ErrFormat, name, err)
+		}
+	}
+	data, err := readAll(b, name)
 	if err != nil {
 		return nil, Info{}, err
 	}
-	return decode(data, name, maxPixels)
+	return decode(data, name, l)
 }
 
 func readAll(r io.Reader, name string) ([]byte, error) {
@@ -93,7 +114,7 @@ func readAll(r io.Reader, name string) ([]byte, error) {
 	return data, nil
 }
 
-func decode(data []byte, name string, maxPixels int) (*Image, Info, error) {
+func decode(data []byte, name string, l limits) (*Image, Info, error) {
 	format, err := sniff(data)
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("%w: %s %w", ErrFormat, name, err)
@@ -106,12 +127,17 @@ func decode(data []byte, name string, maxPixels int) (*Image, Info, error) {
 	switch {
 	case cfg.Width <= 0 || cfg.Height <= 0:
 		return nil, Info{}, fmt.Errorf("imageio: %s has no pixels: its size is %dx%d", name, cfg.Width, cfg.Height)
-	case int64(cfg.Width)*int64(cfg.Height) > int64(maxPixels):
+	case int64(cfg.Width)*int64(cfg.Height) > int64(l.maxPixels):
 		return nil, Info{}, fmt.Errorf("%w: %s has %dx%d pixels, the limit is %d",
-			ErrTooLarge, name, cfg.Width, cfg.Height, maxPixels)
+			ErrTooLarge, name, cfg.Width, cfg.Height, l.maxPixels)
 	case tooShort(format, data, cfg.Width, cfg.Height):
 		return nil, Info{}, fmt.Errorf("imageio: %s is truncated: %d bytes cannot hold %dx%d pixels",
 			name, len(data), cfg.Width, cfg.Height)
+	}
+	if l.check != nil {
+		if err := l.check(cfg.Height, cfg.Width); err != nil {
+			return nil, Info{}, err
+		}
 	}
 	pic, err := decodePixels(bytes.NewReader(data))
 	if err != nil {

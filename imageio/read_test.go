@@ -474,7 +474,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(p.encode(f))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		img, info, err := decode(data, "fuzz", 1<<16)
+		img, info, err := decode(data, "fuzz", limits{maxPixels: 1 << 16})
 		if format, err := sniff(data); err == nil {
 			metadata(format, data)
 		}
@@ -491,4 +491,35 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("info %+v with %d channels", info, img.Channels)
 		}
 	})
+}
+
+// TestReadStopsEarly: a stream that is no picture is refused by its beginning, and a size that the
+// caller does not want before the pixels are decoded.
+func TestReadStopsEarly(t *testing.T) {
+	endless := &countingReader{}
+	if _, _, err := Decode(endless); !errors.Is(err, ErrFormat) || endless.read > 1<<16 {
+		t.Errorf("an endless stream of zeros: %d bytes read, error %v", endless.read, err)
+	}
+	path := filepath.Join(t.TempDir(), "x.png")
+	if err := Write(path, New(2, 3, 1), WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	refusal := errors.New("no")
+	var h, w int
+	_, _, err := ReadChecked(path, func(height, width int) error {
+		h, w = height, width
+		return refusal
+	})
+	if err != refusal || h != 2 || w != 3 {
+		t.Errorf("check got %dx%d, ReadChecked returned %v", w, h, err)
+	}
+}
+
+// countingReader is an endless stream of zeros.
+type countingReader struct{ read int }
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	clear(p)
+	r.read += len(p)
+	return len(p), nil
 }

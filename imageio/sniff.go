@@ -8,6 +8,9 @@ import (
 
 const pngSignature = "\x89PNG\r\n\x1a\n"
 
+// sniffBytes is how much of a file tells its format, all that is in foreign included.
+const sniffBytes = 32
+
 // foreign lists what formats that are often met but not read begin with, to name them.
 var foreign = []struct {
 	offset      int

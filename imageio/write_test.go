@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -260,8 +261,23 @@ func TestWriteFileAtomic(t *testing.T) {
 	if st, _ := os.Lstat(link); st.Mode()&os.ModeSymlink == 0 {
 		t.Error("the link was replaced")
 	}
-	if err := WriteFileAtomic(os.DevNull, put("x")); err == nil {
-		t.Error("a device was replaced")
+	dangling := filepath.Join(other, "dangling")
+	if err := os.Symlink(filepath.Join(other, "absent"), dangling); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFileAtomic(dangling, put("x")); err == nil {
+		t.Error("a link to nothing was replaced")
+	}
+	// A socket stands for all that is neither file nor folder. A device of the system does not serve:
+	// were it replaced in a test run by root, the machine would have lost it.
+	socket := filepath.Join(other, "s")
+	if l, err := net.Listen("unix", socket); err == nil { // paths of sockets are short
+		defer l.Close()
+		if err := WriteFileAtomic(socket, put("x")); err == nil {
+			t.Error("a socket was replaced")
+		}
+	} else {
+		t.Logf("no socket: %v", err)
 	}
 	if err := WriteFileAtomic("", put("x")); err == nil {
 		t.Error("an empty path was accepted")

@@ -9,6 +9,13 @@ import (
 // ErrSettings is wrapped by the errors of settings that make no sense.
 var ErrSettings = errors.New("invalid sampler settings")
 
+// Bounds of the settings, far beyond what helps: they keep a slip of the keyboard from filling the
+// memory with a schedule, and the state within float32.
+const (
+	MaxSteps = 1_000_000 // of Steps and of Warmup
+	MaxSigma = 1e6       // of SigmaMax
+)
+
 // ADM says how adaptive directional momentum compares a likelihood gradient with the momentum.
 type ADM string
 
@@ -95,14 +102,18 @@ func (s Settings) Validate() error {
 	switch {
 	case s.Steps < 1:
 		return bad("%d steps, want at least 1", s.Steps)
+	case s.Steps > MaxSteps:
+		return bad("%d steps, want at most %d", s.Steps, MaxSteps)
 	case s.Warmup < 1:
 		return bad("%d warm-up steps, want at least 1", s.Warmup)
+	case s.Warmup > MaxSteps:
+		return bad("%d warm-up steps, want at most %d", s.Warmup, MaxSteps)
 	case !(s.Beta >= 0 && s.Beta < 1):
 		return bad("beta is %g, want 0 <= beta < 1", s.Beta)
 	case !(s.SigmaMin > 0):
 		return bad("the last noise level sigma_min is %g, want a positive number", s.SigmaMin)
-	case !finite(s.SigmaMax):
-		return bad("the first noise level sigma_max is %g, want a finite number", s.SigmaMax)
+	case !(s.SigmaMax <= MaxSigma):
+		return bad("the first noise level sigma_max is %g, want at most %g", s.SigmaMax, float64(MaxSigma))
 	case !(s.SigmaMax > s.SigmaMin):
 		return bad("the first noise level sigma_max is %g, want more than sigma_min, %g", s.SigmaMax, s.SigmaMin)
 	case !(s.StepSize > 0 && finite(s.StepSize)):
