@@ -71,7 +71,6 @@ func (t *fftPasses[F]) bundles(n, length int, f func(worker, i int)) {
 func (t *fftPasses[F]) columns(n, inner int, src, dst []F) {
 	const lanes = kernel.FFTLanes
 	d := t.cache.prepare(n, t.pool.Workers())
-	re, im := t.parts()
 	scale := 1.0
 	if t.inverse {
 		scale = 1 / float64(n)
@@ -82,39 +81,39 @@ func (t *fftPasses[F]) columns(n, inner int, src, dst []F) {
 		column := i % perBlock * lanes
 		count := min(lanes, inner-column)
 		first := 2 * (i/perBlock*n*inner + column)
-		at := first
-		for k := range n {
-			z := &work[0][k]
-			if count == lanes {
-				v := (*[2 * lanes]F)(src[at:])
-				for l := range lanes {
-					z[(re+l)%(2*lanes)], z[(im+l)%(2*lanes)] = float64(v[2*l]), float64(v[2*l+1])
-				}
-			} else {
-				*z = kernel.FFTBlock{}
-				for l, v := 0, src[at:at+2*count]; l < count; l++ {
-					z[re+l], z[im+l] = float64(v[2*l]), float64(v[2*l+1])
-				}
-			}
-			at += 2 * inner
-		}
-		out := d.transform(work[0], work[1])
-		at = first
-		for k := range out {
-			z := &out[k]
-			if count == lanes {
-				v := (*[2 * lanes]F)(dst[at:])
-				for l := range lanes {
-					v[2*l], v[2*l+1] = F(scale*z[(re+l)%(2*lanes)]), F(scale*z[(im+l)%(2*lanes)])
-				}
-			} else {
-				for l, v := 0, dst[at:at+2*count]; l < count; l++ {
-					v[2*l], v[2*l+1] = F(scale*z[re+l]), F(scale*z[im+l])
-				}
-			}
-			at += 2 * inner
-		}
+		t.gather(work[0][:n], src[first:], 2*inner, count)
+		t.scatter(dst[first:], 2*inner, count, d.transform(work[0], work[1]), scale)
 	})
+}
+
+// gather fills every block with count complex numbers that lie together, those of the next block
+// stride real numbers later.
+func (t *fftPasses[F]) gather(z []kernel.FFTBlock, src []F, stride, count int) {
+	if single, ok := any(src).([]float32); ok && count == kernel.FFTLanes {
+		kernel.FFTLoad(z, single, stride, t.inverse)
+		return
+	}
+	re, im := t.parts()
+	for k := range z {
+		z[k] = kernel.FFTBlock{}
+		for l, v := 0, src[k*stride:][:2*count]; l < count; l++ {
+			z[k][re+l], z[k][im+l] = float64(v[2*l]), float64(v[2*l+1])
+		}
+	}
+}
+
+// scatter undoes gather, and multiplies by scale.
+func (t *fftPasses[F]) scatter(dst []F, stride, count int, z []kernel.FFTBlock, scale float64) {
+	if single, ok := any(dst).([]float32); ok && count == kernel.FFTLanes {
+		kernel.FFTStore(single, stride, z, scale, t.inverse)
+		return
+	}
+	re, im := t.parts()
+	for k := range z {
+		for l, v := 0, dst[k*stride:][:2*count]; l < count; l++ {
+			v[2*l], v[2*l+1] = F(scale*z[k][re+l]), F(scale*z[k][im+l])
+		}
+	}
 }
 
 // rows transforms lines of n numbers, which are consecutive in memory, from src to dst. Of real

@@ -198,32 +198,56 @@ func (e *evaluator) copyStrided(f *leaf, a []float32, start int, dst []float32) 
 	}
 	inner, stride := v.dims[last], v.strides[last]
 	for {
-		n := min(inner-idx[last], len(dst))
-		switch stride {
-		case 1:
-			copy(dst[:n], a[o:o+n])
-		case 0:
-			kernelFill(dst[:n], a[o])
-		default:
-			for j := range n {
-				dst[j] = a[o+j*stride]
+		k := last - 1
+		if rows := len(dst) / inner; inner <= shortRow && k >= 0 && idx[last] == 0 && rows > 1 {
+			// Channels brought together: several pixels at once, one channel after the other.
+			rows = min(rows, v.dims[k]-idx[k])
+			step := v.strides[k]
+			for c := range inner {
+				at := o + c*stride
+				for j := c; j < rows*inner; j += inner {
+					dst[j] = a[at]
+					at += step
+				}
+			}
+			dst = dst[rows*inner:]
+			idx[k] += rows
+			o += rows * step
+		} else {
+			n := min(inner-idx[last], len(dst))
+			switch stride {
+			case 1:
+				copy(dst[:n], a[o:o+n])
+			case 0:
+				kernelFill(dst[:n], a[o])
+			default:
+				at := o
+				for j := range dst[:n] {
+					dst[j] = a[at]
+					at += stride
+				}
+			}
+			dst = dst[n:]
+			o -= idx[last] * stride
+			idx[last] = 0
+			if k >= 0 {
+				idx[k]++
+				o += v.strides[k]
 			}
 		}
-		dst = dst[n:]
 		if len(dst) == 0 {
 			return
 		}
-		o -= idx[last] * stride
-		idx[last] = 0
-		k := last - 1
-		for ; k >= 0; k-- {
-			idx[k]++
-			o += v.strides[k]
-			if idx[k] < v.dims[k] {
-				break
-			}
+		for ; k >= 0 && idx[k] == v.dims[k]; k-- {
 			o -= v.dims[k] * v.strides[k]
 			idx[k] = 0
+			if k > 0 {
+				idx[k-1]++
+				o += v.strides[k-1]
+			}
 		}
 	}
 }
+
+// shortRow is the length up to which a row is too short for a loop of its own.
+const shortRow = 4

@@ -71,6 +71,72 @@ type fftArg struct {
 	groups, stride int
 }
 
+// FFTLoad fills every block of dst with FFTLanes complex numbers, pairs of real ones, that lie
+// together in src; those of the next block begin stride real numbers later. With exchange, real
+// and imaginary parts change places.
+func FFTLoad(dst []FFTBlock, src []float32, stride int, exchange bool) {
+	fftLoad(active, dst, src, stride, exchange)
+}
+
+func fftLoad(s isa, dst []FFTBlock, src []float32, stride int, exchange bool) {
+	re, im := fftParts(exchange)
+	if len(dst) == 0 {
+		return
+	}
+	src = src[:(len(dst)-1)*stride+2*FFTLanes]
+	if s == isaAVX2 || s == isaAVX512 {
+		fftLoadAssembly(&fftMove{&dst[0], &src[0], len(dst), 4 * stride, 8 * re, 8 * im, 1})
+		return
+	}
+	for k := range dst {
+		z, v := &dst[k], (*[2 * FFTLanes]float32)(src[k*stride:])
+		for l := range FFTLanes {
+			z[re+l], z[im+l] = float64(v[2*l]), float64(v[2*l+1])
+		}
+	}
+}
+
+// FFTStore undoes FFTLoad, and multiplies by scale.
+func FFTStore(dst []float32, stride int, src []FFTBlock, scale float64, exchange bool) {
+	fftStore(active, dst, stride, src, scale, exchange)
+}
+
+func fftStore(s isa, dst []float32, stride int, src []FFTBlock, scale float64, exchange bool) {
+	re, im := fftParts(exchange)
+	if len(src) == 0 {
+		return
+	}
+	dst = dst[:(len(src)-1)*stride+2*FFTLanes]
+	if s == isaAVX2 || s == isaAVX512 {
+		fftStoreAssembly(&fftMove{&src[0], &dst[0], len(src), 4 * stride, 8 * re, 8 * im, scale})
+		return
+	}
+	for k := range src {
+		z, v := &src[k], (*[2 * FFTLanes]float32)(dst[k*stride:])
+		for l := range FFTLanes {
+			v[2*l], v[2*l+1] = float32(scale*z[re+l]), float32(scale*z[im+l])
+		}
+	}
+}
+
+// fftParts returns where in a block the real and the imaginary parts begin.
+func fftParts(exchange bool) (re, im int) {
+	if exchange {
+		return FFTLanes, 0
+	}
+	return 0, FFTLanes
+}
+
+// fftMove is the argument of the assembly of FFTLoad and FFTStore. Distances are in bytes.
+type fftMove struct {
+	blocks *FFTBlock
+	data   *float32
+	n      int
+	stride int
+	re, im int
+	scale  float64
+}
+
 // Half the square root of 3, and the cosines and sines of the fifth parts of the circle.
 const (
 	sin60  = 0.866025403784438646763723170752936183

@@ -13,6 +13,16 @@ func fftAssembly(radix int, arg *fftArg) {
 	}
 }
 
+func fftLoadAssembly(arg *fftMove) { fftLoadAVX2(arg) }
+
+func fftStoreAssembly(arg *fftMove) { fftStoreAVX2(arg) }
+
+//go:noescape
+func fftLoadAVX2(arg *fftMove)
+
+//go:noescape
+func fftStoreAVX2(arg *fftMove)
+
 //go:noescape
 func fft2AVX2(arg *fftArg)
 

@@ -243,3 +243,68 @@ element:
 	HALF5(0)
 	HALF5(32)
 	NEXT(R13, 64)
+
+#define MOVESETUP \
+	MOVQ arg+0(FP), AX \
+	MOVQ fftMove_blocks(AX), DI \
+	MOVQ fftMove_data(AX), SI \
+	MOVQ fftMove_n(AX), CX \
+	MOVQ fftMove_stride(AX), DX \
+	MOVQ fftMove_re(AX), R8 \
+	MOVQ fftMove_im(AX), R9
+
+// WIDEN stores the 8 floats of (y, x), one register, as doubles at off.
+#define WIDEN(y, x, off) \
+	VPERMPD $0xD8, y, y \
+	VCVTPS2PD x, Y4 \
+	VEXTRACTF128 $1, y, X5 \
+	VCVTPS2PD X5, Y5 \
+	VMOVUPD Y4, (DI)(off*1) \
+	VMOVUPD Y5, 32(DI)(off*1)
+
+// func fftLoadAVX2(arg *fftMove)
+TEXT ·fftLoadAVX2(SB), NOSPLIT, $0-8
+	MOVESETUP
+
+load:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VSHUFPS $0xDD, Y1, Y0, Y3
+	WIDEN(Y2, X2, R8)
+	WIDEN(Y3, X3, R9)
+	ADDQ DX, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ load
+	VZEROUPPER
+	RET
+
+// NARROW leaves 8 doubles at off, times Y15, as floats in (y, x), one register.
+#define NARROW(y, x, off) \
+	VMULPD (DI)(off*1), Y15, y \
+	VMULPD 32(DI)(off*1), Y15, Y5 \
+	VCVTPD2PSY y, x \
+	VCVTPD2PSY Y5, X5 \
+	VINSERTF128 $1, X5, y, y
+
+// func fftStoreAVX2(arg *fftMove)
+TEXT ·fftStoreAVX2(SB), NOSPLIT, $0-8
+	MOVESETUP
+	VBROADCASTSD fftMove_scale(AX), Y15
+
+store:
+	NARROW(Y0, X0, R8)
+	NARROW(Y1, X1, R9)
+	VUNPCKLPS Y1, Y0, Y2
+	VUNPCKHPS Y1, Y0, Y3
+	VPERM2F128 $0x20, Y3, Y2, Y0
+	VPERM2F128 $0x31, Y3, Y2, Y1
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ DX, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ store
+	VZEROUPPER
+	RET

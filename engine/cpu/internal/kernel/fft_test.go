@@ -47,6 +47,33 @@ func TestFFTPass(t *testing.T) {
 	}
 }
 
+func TestFFTMove(t *testing.T) {
+	const n, stride = 5, 21
+	x := guardedCopy(random(newRand(42), (n-1)*stride+2*FFTLanes))
+	eachISA(t, func(t *testing.T, is isa) {
+		for _, exchange := range []bool{false, true} {
+			z := make([]FFTBlock, n)
+			fftLoad(is, z, x, stride, exchange)
+			re, im := fftParts(exchange)
+			for k := range z {
+				for l := range FFTLanes {
+					if v := x[k*stride+2*l:]; z[k][re+l] != float64(v[0]) || z[k][im+l] != float64(v[1]) {
+						t.Fatalf("block %d, lane %d: (%g,%g), want %v", k, l, z[k][re+l], z[k][im+l], v[:2])
+					}
+				}
+			}
+			dst := newGuarded(len(x))
+			fftStore(is, dst.data, stride, z, 0.5, exchange)
+			dst.check(t)
+			for i, v := range dst.data {
+				if i%stride < 2*FFTLanes && v != 0.5*x[i] || i%stride >= 2*FFTLanes && v == v {
+					t.Fatalf("element %d is %g, that stored %g", i, v, x[i])
+				}
+			}
+		}
+	})
+}
+
 func BenchmarkFFTPass(b *testing.B) {
 	for _, radix := range []int{2, 3, 4, 5} {
 		n := 384 / radix * radix
