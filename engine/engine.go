@@ -18,7 +18,8 @@ import (
 
 // Options chooses a backend.
 type Options struct {
-	// Threads bounds the worker goroutines of the CPU backend; 0 means GOMAXPROCS.
+	// Threads bounds the worker goroutines of the CPU backend, at most cpu.MaxThreads; 0 means
+	// GOMAXPROCS.
 	Threads int
 }
 

@@ -130,8 +130,12 @@ func Load(path string) (*Measurement, error) {
 }
 
 // IsFile says whether the file at path begins like a safetensors file, as measurements do and
-// pictures do not. A file that cannot be read is not one.
+// pictures do not. A file that cannot be read is not one, nor is a pipe, which looking into would
+// empty.
 func IsFile(path string) bool {
+	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
+		return false
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false

@@ -208,6 +208,7 @@ func TestSimulateErrors(t *testing.T) {
 	}{
 		"negative sigma": {context.Background(), []*imageio.Image{good}, Noise{Gaussian, -0.1}, ErrNoise},
 		"NaN sigma":      {context.Background(), []*imageio.Image{good}, Noise{Poisson, math.NaN()}, ErrNoise},
+		"huge sigma":     {context.Background(), []*imageio.Image{good}, Noise{Gaussian, 1e39}, ErrNoise},
 		"infinite sigma": {context.Background(), []*imageio.Image{good}, Noise{"", math.Inf(1)}, ErrNoise},
 		"unknown model":  {context.Background(), []*imageio.Image{good}, Noise{"salt", 0.1}, ErrNoise},
 		"no image":       {context.Background(), nil, Noise{}, ErrPicture},

@@ -14,6 +14,9 @@ const (
 	Poisson  = "poisson"
 )
 
+// MaxSigma bounds the noise level. More noise than this leaves nothing of a picture in float32.
+const MaxSigma = 1e6
+
 // Noise says what is added to A(x0), in the measurement's own units: [-1,1] for pictures,
 // amplitudes for phase retrieval. Nothing is clipped afterwards.
 //
@@ -26,7 +29,7 @@ const (
 type Noise struct {
 	// Model is Gaussian or Poisson; empty means Gaussian.
 	Model string
-	// Sigma is at least 0, which means no noise.
+	// Sigma is at least 0, which means no noise, and at most MaxSigma.
 	Sigma float64
 }
 
@@ -37,8 +40,8 @@ func (n Noise) Validate() error {
 	default:
 		return fmt.Errorf("measurement: noise model %q: %w: it must be %s or %s", n.Model, ErrNoise, Gaussian, Poisson)
 	}
-	if !(n.Sigma >= 0) || math.IsInf(n.Sigma, 1) {
-		return fmt.Errorf("measurement: noise sigma %g: %w: it must be finite and not negative", n.Sigma, ErrNoise)
+	if !(n.Sigma >= 0 && n.Sigma <= MaxSigma) {
+		return fmt.Errorf("measurement: noise sigma %g: %w: it must be at least 0 and at most %g", n.Sigma, ErrNoise, float64(MaxSigma))
 	}
 	return nil
 }

@@ -23,6 +23,8 @@ func TestBenchErrors(t *testing.T) {
 		{"bench nothing", "unknown benchmark"},
 		{"bench engine --size 40", "multiples of 16"},
 		{"bench engine --runs 0", "at least 1"},
+		{"bench engine --size 1000000000", "at most 16384"},
+		{"bench engine --batch 1000000000", "1024"},
 	} {
 		r := invoke(t, strings.Fields(c.args)...)
 		if r.code != exitUsage || !strings.Contains(r.errOut, c.want) {

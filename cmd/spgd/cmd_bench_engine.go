@@ -60,6 +60,13 @@ memory of the process (0 where the system does not say).
 	return cmd
 }
 
+// Bounds of the flags. What lies within them and does not fit is for the engine to say.
+const (
+	maxBenchSize  = 16384
+	maxBenchBatch = 1024
+	maxBenchRuns  = 1_000_000
+)
+
 // engineTimes is the JSON form of the result.
 type engineTimes struct {
 	Prior      string  `json:"prior"`
@@ -94,6 +101,9 @@ func (o *benchEngineOptions) model(priorGiven bool) (*prior.Model, error) {
 func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, priorGiven bool) error {
 	if o.size < 1 || o.batch < 1 || o.runs < 1 {
 		return usagef("--size %d, --batch %d, --runs %d: all must be at least 1", o.size, o.batch, o.runs)
+	}
+	if o.size > maxBenchSize || o.batch > maxBenchBatch || o.runs > maxBenchRuns {
+		return usagef("--size %d, --batch %d, --runs %d: at most %d, %d and %d are taken", o.size, o.batch, o.runs, maxBenchSize, maxBenchBatch, maxBenchRuns)
 	}
 	m, err := o.model(priorGiven)
 	if err != nil {

@@ -85,7 +85,7 @@ func runDegrade(ctx context.Context, c *console, o *degradeOptions, in string) e
 	if err != nil {
 		return err
 	}
-	files, err := o.files()
+	files, ignored, err := o.files()
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func runDegrade(ctx context.Context, c *console, o *degradeOptions, in string) e
 	r.Image = report.Size{Width: clean.Width, Height: clean.Height, Channels: clean.Image.Channels}
 	r.Measurement = measurementSize(op)
 	r.Engine = o.record()
-	r.Warnings = warnings
+	r.Warnings = append(ignored, warnings...)
 	var written []string
 	if isSafetensorsName(o.output.path) {
 		written, err = o.writeMeasurement(ctx, m, clean, r)
@@ -130,15 +130,15 @@ func runDegrade(ctx context.Context, c *console, o *degradeOptions, in string) e
 // kernel that goes with a picture, if one does.
 func (o *degradeOptions) checkOutput(in string) (side string, err error) {
 	if isSafetensorsName(o.output.path) {
-		if sameFile(o.output.path, in) {
-			return "", usagef("the output %s is the input", o.output.path)
+		if err := o.output.checkInputs(in, o.task.Mask, o.task.Kernel); err != nil {
+			return "", err
 		}
 		if o.output.depth != 0 {
 			return "", usagef("--depth is for a picture, and %s holds float32", o.output.path)
 		}
 		return "", as(errOutput, imageio.CheckWritable(o.output.path))
 	}
-	if err := o.output.check(in); err != nil {
+	if err := o.output.check(in, o.task.Mask, o.task.Kernel); err != nil {
 		return "", err
 	}
 	base := strings.TrimSuffix(o.output.path, filepath.Ext(o.output.path))

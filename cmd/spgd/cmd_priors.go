@@ -14,7 +14,8 @@ func newPriorsCommand(c *console) *cobra.Command {
 		Short: "List the priors that come with the program, with their cards",
 		Long: `List the priors that come with the program: what each one is, what it was trained
 on, how good it is and what it cannot do. Those that are embedded are named with
---prior; the others are files of the source repository, given by path.
+--prior; the others are files of the source repository, given by path. With --json:
+{"priors": [CARD, ...]}.
 
 ` + exitStatusHelp(exitOutput),
 		Example: "  spgd priors",
@@ -23,10 +24,15 @@ on, how good it is and what it cannot do. Those that are embedded are named with
 	}
 }
 
+// priorsList is the JSON form of the result.
+type priorsList struct {
+	Priors []prior.Card `json:"priors"`
+}
+
 func runPriors(c *console) error {
 	cards := prior.List()
 	if c.json {
-		return c.printJSON(cards)
+		return c.printJSON(priorsList{cards})
 	}
 	for i, p := range cards {
 		if i > 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +104,7 @@ func runRestore(ctx context.Context, c *console, o *restoreOptions, f *pflag.Fla
 	if err := o.checkTask(f, fromMeasurement); err != nil {
 		return err
 	}
-	if err := o.output.check(in); err != nil {
+	if err := o.output.check(in, o.task.Mask, o.task.Kernel, o.prior); err != nil {
 		return err
 	}
 	e, err := o.start()
@@ -236,7 +237,7 @@ func (o *restoreOptions) readDegraded(path string) (*problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := o.files()
+	files, ignored, err := o.files()
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +245,10 @@ func (o *restoreOptions) readDegraded(path string) (*problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &problem{Measurement: m, file: pic.record(), grey: pic.Gray, warnings: warnings}
+	p := &problem{Measurement: m, file: pic.record(), grey: pic.Gray, warnings: append(ignored, warnings...)}
+	if inpaint, ok := m.Operator.(*operator.Inpaint); ok && !slices.Contains(inpaint.Mask(), false) {
+		p.warnings = append(p.warnings, "the mask keeps every pixel: there is nothing to fill")
+	}
 	if o.task.Drawn() {
 		p.warnings = append(p.warnings, fmt.Sprintf("%s is drawn from the seed %d, which fits only a picture that was degraded with the same draw", m.Operator.Name(), o.seed))
 	}

@@ -75,10 +75,11 @@ func TestPriors(t *testing.T) {
 			t.Errorf("the list lacks %q:\n%s", part, out)
 		}
 	}
-	var cards []map[string]any
-	if err := json.Unmarshal([]byte(mustRun(t, "priors", "--json")), &cards); err != nil {
+	var list struct{ Priors []map[string]any }
+	if err := json.Unmarshal([]byte(mustRun(t, "priors", "--json")), &list); err != nil {
 		t.Fatal(err)
 	}
+	cards := list.Priors
 	if len(cards) != 2 || cards[0]["name"] != "natural-small" || cards[0]["embedded"] != true || cards[0]["licence"] == "" {
 		t.Errorf("the cards are %v", cards)
 	}
@@ -91,6 +92,9 @@ func TestVersion(t *testing.T) {
 	}
 	if v.Name != "spgd" || v.Version == "" || v.ISA == "" || !strings.HasPrefix(v.Go, "go") {
 		t.Errorf("version %+v", v)
+	}
+	if a, b := mustRun(t, "--version"), mustRun(t, "version"); a != b {
+		t.Errorf("--version prints %q, version %q", a, b)
 	}
 	if out := mustRun(t, "version"); !strings.HasPrefix(out, "spgd "+v.Version) || !strings.Contains(out, v.ISA+" kernels") {
 		t.Errorf("text result %q", out)

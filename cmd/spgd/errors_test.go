@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"image"
+	"image/color"
+	"image/png"
 	"maps"
 	"math"
 	"os"
@@ -67,6 +70,12 @@ var errorCases = []errorCase{
 	{"negative step size", denoise + "--step-size -1", exitUsage, "step size"},
 	{"step size NaN", denoise + "--step-size NaN", exitUsage, "step size"},
 	{"negative seed", denoise + "--seed -1", exitUsage, "--seed"},
+	{"too many threads", denoise + "--threads 1000000", exitUsage, "at most 1024"},
+	{"too many steps", denoise + "--steps 1000000000", exitUsage, "at most 1000000"},
+	{"sigma huge", denoise + "--noise 1e39", exitUsage, "at most 1e+06"},
+	{"sigma-max huge", denoise + "--sigma-max 1e30", exitUsage, "at most 1e+06"},
+	{"flag that is true or false", denoise + "--invert-mask=maybe", exitUsage, "true or false"},
+	{"unknown flag before the command", "--zzzzzzzzzz", exitUsage, "see spgd --help"},
 	{"negative threads", denoise + "--threads -1", exitUsage, "threads"},
 
 	{"sr without scale", "restore --task sr photo.png -o out.png", exitUsage, "--scale"},
@@ -135,6 +144,11 @@ var errorCases = []errorCase{
 	{"measurement over the input", "restore y.safetensors -o y.safetensors", exitUsage, "is the input"},
 	{"mask over the mask", "degrade --task inpaint --mask photo.mask.png y8.png -o photo.png --invert-mask", exitUsage, "photo.mask.png"},
 
+	{"restored over the mask", "restore --task inpaint --mask mask.png photo.png -o mask.png", exitUsage, "mask.png would replace"},
+	{"restored over the kernel", "restore --task deblur --kernel photo.mask.png photo.png -o photo.mask.png", exitUsage, "would replace"},
+	{"restored over the prior", "restore --task denoise --prior y8.png photo.png -o y8.png", exitUsage, "would replace"},
+	{"measurement over the mask", "degrade --task inpaint --mask y.safetensors photo.png -o y.safetensors", exitUsage, "would replace"},
+	{"prior that is not embedded", denoise + "--prior natural-medium", exitCheckpoint, "natural-medium.safetensors"},
 	{"compare one image", "compare photo.png", exitUsage, "two images"},
 	{"compare with a missing image", "compare photo.png absent.png", exitInput, "no such file"},
 	{"compare sizes", "compare photo.png small-mask.png", exitInput, "16x16"},
@@ -320,6 +334,8 @@ func TestSeparateProcess(t *testing.T) {
 	photo, big := filepath.Join(dir, "photo.png"), filepath.Join(dir, "big.png")
 	writeImage(t, photo, testImage(32, 32, 3), imageio.WriteOptions{})
 	writeImage(t, big, solid(1500, 1500, 0), imageio.WriteOptions{})
+	huge := filepath.Join(dir, "huge.png")
+	writeBytes(t, huge, hugePNG(t, 10000))
 	before := listing(t, dir)
 	process := func(name string, arg []string, env ...string) result {
 		cmd := exec.Command(name, arg...)
@@ -339,6 +355,22 @@ func TestSeparateProcess(t *testing.T) {
 			t.Errorf("exit code %d, stdout %q, stderr %q", r.code, r.out, r.errOut)
 		}
 	})
+	t.Run("unknown convolution", func(t *testing.T) {
+		checkError(t, process(program, command(dir, denoise), "SPGD_CONV=magic"), exitUsage, "SPGD_CONV")
+	})
+	t.Run("picture from a pipe", func(t *testing.T) {
+		if runtime.GOOS != "linux" {
+			t.Skip("/dev/stdin")
+		}
+		script := `cat "$1" | "$0" degrade --task denoise /dev/stdin -o "$1.copy.png" && "$0" compare "$1" "$1.copy.png"`
+		if r := process("sh", []string{"-c", script, program, photo}); r.code != exitOK || !strings.Contains(r.out, "+Inf") {
+			t.Errorf("exit code %d: %s%s", r.code, r.out, r.errOut)
+		}
+		script = `cat "$1" | "$0" restore --task denoise --steps 1 --warmup 1 -q /dev/stdin -o "$1.copy.png" && rm "$1.copy.png"`
+		if r := process("sh", []string{"-c", script, program, photo}); r.code != exitOK {
+			t.Errorf("exit code %d: %s", r.code, r.errOut)
+		}
+	})
 	t.Run("too little memory", func(t *testing.T) {
 		if runtime.GOOS != "linux" {
 			t.Skip("the limit on the address space is set by Linux's shells")
@@ -355,8 +387,20 @@ func TestSeparateProcess(t *testing.T) {
 		if !maps.Equal(before, listing(t, dir)) {
 			t.Error("the files have changed")
 		}
+		checkError(t, limited(huge, ""), exitMemory, "not enough memory") // when it is read
 		if r := limited(photo, ""); r.code != exitOK {
 			t.Errorf("a small image under the same limit: exit code %d: %s", r.code, r.errOut)
 		}
 	})
+}
+
+// hugePNG is a black picture of side x side bits, small as a file.
+func hugePNG(t *testing.T, side int) []byte {
+	t.Helper()
+	img := image.NewPaletted(image.Rect(0, 0, side, side), color.Palette{color.Black, color.White})
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

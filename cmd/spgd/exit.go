@@ -41,7 +41,7 @@ var exitStatuses = []struct {
 	{exitCheckpoint, "the prior's checkpoint cannot be read or is not that of a supported network"},
 	{exitMemory, "not enough memory"},
 	{exitDiverged, "the restoration diverged: the step size is too large"},
-	{exitOutput, "the output cannot be written"},
+	{exitOutput, "the output cannot be written, or the result cannot be printed on stdout"},
 	{exitInterrupted, "interrupted by SIGINT or SIGTERM"},
 }
 
@@ -59,7 +59,8 @@ func exitStatusHelp(codes ...int) string {
 			fmt.Fprintf(&b, "  %3d  %s\n", s.code, s.meaning)
 		}
 	}
-	b.WriteString("No output file is written or changed unless the status is 0.")
+	b.WriteString("No output file is written or changed unless the status is 0 (or it is 7 because stdout\n" +
+		"failed after the file was complete).")
 	return b.String()
 }
 
@@ -107,7 +108,7 @@ var exitCodes = []struct {
 		operator.ErrSize, operator.ErrMask, operator.ErrKernel, sampler.ErrProblem,
 		imageio.ErrFormat, imageio.ErrTooLarge, imageio.ErrNotFinite, metric.ErrSize,
 	}},
-	{exitUsage, []error{sampler.ErrSettings, operator.ErrTask, measurement.ErrNoise}},
+	{exitUsage, []error{sampler.ErrSettings, operator.ErrTask, measurement.ErrNoise, cpu.ErrConvolution}},
 	{exitCheckpoint, []error{
 		prior.ErrConfig, prior.ErrNoConfig,
 		checkpoint.ErrFormat, checkpoint.ErrTruncated, checkpoint.ErrUnsupported, checkpoint.ErrAmbiguous,

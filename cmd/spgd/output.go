@@ -24,8 +24,9 @@ func (o *outputOptions) AddFlags(f *pflag.FlagSet, what string) {
 	f.IntVar(&o.depth, "depth", 0, "`BITS` a channel of a PNG, 8 or 16 (default that of the input, 8 for a measurement)")
 }
 
-// check checks the output before any work is done.
-func (o *outputOptions) check(input string) error {
+// check checks the output before any work is done. It must not be the input nor any other file that
+// is read; others may hold words that are no paths.
+func (o *outputOptions) check(input string, others ...string) error {
 	if o.path == "" {
 		return usagef("no output is given: use -o FILE")
 	}
@@ -35,10 +36,22 @@ func (o *outputOptions) check(input string) error {
 	if format, err := imageio.FormatOf(o.path); err == nil && format == imageio.JPEG && o.depth == 16 {
 		return usagef("--depth 16 is for a PNG, and %s is a JPEG", o.path)
 	}
+	if err := o.checkInputs(input, others...); err != nil {
+		return err
+	}
+	return as(errOutput, imageio.CheckOutput(o.path, imageio.WriteOptions{Depth: o.depth}))
+}
+
+func (o *outputOptions) checkInputs(input string, others ...string) error {
 	if sameFile(o.path, input) {
 		return usagef("the output %s is the input", o.path)
 	}
-	return as(errOutput, imageio.CheckOutput(o.path, imageio.WriteOptions{Depth: o.depth}))
+	for _, other := range others {
+		if sameFile(o.path, other) {
+			return usagef("the output %s would replace the input %s", o.path, other)
+		}
+	}
+	return nil
 }
 
 // writeOptions settles how the picture is stored: as deep as the input unless told otherwise.

@@ -194,6 +194,7 @@ func TestPictureKinds(t *testing.T) {
 	for i, v := range alpha.Pix { // exact in 8 bits, so that it can be compared
 		alpha.Pix[i] = float32(math.Round(float64(v+1)*127.5)/127.5 - 1)
 	}
+	writeImage(t, in("white.png"), solid(18, 23, 1), imageio.WriteOptions{})
 	writeImage(t, in("rgb.png"), testImage(18, 23, 3), imageio.WriteOptions{})
 	writeImage(t, in("rgba.png"), testImage(18, 23, 3), imageio.WriteOptions{Alpha: alpha})
 	writeImage(t, in("grey16.png"), testImage(18, 23, 1), imageio.WriteOptions{Depth: 16})
@@ -205,6 +206,9 @@ func TestPictureKinds(t *testing.T) {
 		warning         string
 	}{
 		{"--task denoise rgb.png -o out.png", 23, 18, 3, 8, false, ""},
+		{"--task inpaint --mask white.png rgb.png -o out.png", 23, 18, 3, 8, false, "nothing to fill"},
+		{"--task inpaint --mask rgba.png rgb.png -o out.png", 23, 18, 3, 8, false, "mask is transparent in places"},
+		{"--task deblur --kernel rgba.png rgb.png -o out.png", 23, 18, 3, 8, false, "kernel is transparent in places"},
 		{"--task denoise rgb.png -o out.jpg", 23, 18, 3, 8, false, ""},
 		{"--task denoise rgb.png -o out.png --depth 16", 23, 18, 3, 16, false, ""},
 		{"--task denoise rgba.png -o out.png", 23, 18, 3, 8, true, ""},

@@ -61,10 +61,12 @@ ENVIRONMENT
   SPGD_ISA  instruction set of the CPU kernels: portable, avx2, avx512 or neon; the best
             that the processor has if it is not set. Results are the same to the byte for
             one instruction set and nearly so across them.
+  SPGD_CONV how 3x3 convolutions are computed: direct, winograd or auto (whichever is
+            faster, the default). Results differ by rounding.
 
 JSON
-  With --json every command prints one JSON object (priors: one array) to stdout. An
-  error prints {"error": {"code": EXIT STATUS, "message": TEXT}} there too.
+  With --json every command prints one JSON object to stdout. An error prints 
+  {"error": {"code": EXIT STATUS, "message": TEXT}} there too.
 
 ` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitInterrupted),
 		Example: `  spgd degrade --task inpaint --mask random:0.8 --noise 0.01 photo.png -o y.png
@@ -75,6 +77,14 @@ JSON
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			return as(errUsage, cpu.CheckISA())
 		},
+	}
+	var version bool
+	root.Flags().BoolVar(&version, "version", false, "print the program's version, as spgd version does")
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if version {
+			return runVersion(c)
+		}
+		return cmd.Help()
 	}
 	root.PersistentFlags().BoolVar(&c.json, "json", c.json, "print the result as JSON")
 	root.PersistentFlags().BoolVarP(&c.quiet, "quiet", "q", false, "print neither progress nor log lines, only warnings and errors")

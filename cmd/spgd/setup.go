@@ -31,6 +31,9 @@ func (o *engineOptions) start() (*engine.Engine, error) {
 	if o.threads < 0 {
 		return nil, usagef("--threads %d: the number of threads cannot be negative", o.threads)
 	}
+	if o.threads > cpu.MaxThreads {
+		return nil, usagef("--threads %d: there can be at most %d", o.threads, cpu.MaxThreads)
+	}
 	return engine.New(engine.Options{Threads: o.threads})
 }
 
@@ -61,7 +64,7 @@ func (o *priorOptions) load() (prior.Denoiser, *report.Prior, error) {
 		var names []string
 		for _, c := range prior.List() {
 			if c.Name == o.prior {
-				return nil, nil, as(errCheckpoint, err)
+				return nil, nil, as(errCheckpoint, fmt.Errorf("prior %s is not embedded: give the path of its file, %s", c.Name, c.File))
 			}
 			if c.Embedded {
 				names = append(names, c.Name)

@@ -84,11 +84,11 @@ func flagError(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 		name := unknown.GetSpecifiedName()
 		if unknown.GetSpecifiedShortnames() != "" {
-			return usagef("unknown flag -%s; see spgd %s --help", name, cmd.Name())
+			return usagef("unknown flag -%s; see %s --help", name, cmd.CommandPath())
 		}
 		hint := didYouMean("--"+name, names)
 		if hint == "" {
-			hint = fmt.Sprintf("; see spgd %s --help", cmd.Name())
+			hint = fmt.Sprintf("; see %s --help", cmd.CommandPath())
 		}
 		return usagef("unknown flag --%s%s", name, hint)
 	case errors.As(err, &invalid):
@@ -98,6 +98,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 		want := "a number"
 		switch f.Value.Type() {
+		case "bool":
+			want = "true or false"
 		case "int":
 			want = "a whole number"
 		case "uint64":

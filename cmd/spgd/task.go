@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/seed-0f004ec9/spgd/engine/cpu"
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/measurement"
 	"github.com/seed-0f004ec9/spgd/operator"
@@ -61,8 +62,8 @@ func (o *taskOptions) validate() error {
 		return usagef("--task deblur needs --kernel with a file, gaussian:STD, motion:LENGTH:ANGLE or motion:random:INTENSITY")
 	case task.Name != operator.TaskDeblur && task.Kernel != "":
 		return usagef("--kernel is for --task deblur, not %s", task.Name)
-	case math.IsNaN(o.noise.Sigma) || math.IsInf(o.noise.Sigma, 0) || o.noise.Sigma < 0:
-		return usagef("--noise %g: the noise's standard deviation must be a finite number that is not negative", o.noise.Sigma)
+	case !(o.noise.Sigma >= 0 && o.noise.Sigma <= measurement.MaxSigma):
+		return usagef("--noise %g: the noise's standard deviation must be at least 0 and at most %g", o.noise.Sigma, float64(measurement.MaxSigma))
 	}
 	if err := o.task.Validate(); err != nil {
 		return as(errUsage, err)
@@ -79,24 +80,32 @@ func describeNoise(n measurement.Noise, op operator.Operator) string {
 	return fmt.Sprintf("%s noise of sigma %s (values in [%g,%g])", n.Model, number(n.Sigma), black, white)
 }
 
-// files reads the pictures that the task refers to.
-func (o *taskOptions) files() (operator.Files, error) {
-	var f operator.Files
+// files reads the pictures that the task refers to. warnings are about what is not used of them.
+func (o *taskOptions) files() (f operator.Files, warnings []string, err error) {
 	if path, needed := o.task.MaskFile(); needed {
 		p, err := readTaskFile("mask", path, "random:FRACTION or box:SIZE")
 		if err != nil {
-			return f, err
+			return f, nil, err
 		}
-		f.Mask = p.Image
+		f.Mask, warnings = p.Image, append(warnings, p.ignoredAlpha("mask")...)
 	}
 	if path, needed := o.task.KernelFile(); needed {
 		p, err := readTaskFile("kernel", path, "gaussian:STD, motion:LENGTH:ANGLE or motion:random:INTENSITY")
 		if err != nil {
-			return f, err
+			return f, nil, err
 		}
-		f.Kernel = p.Image
+		f.Kernel, warnings = p.Image, append(warnings, p.ignoredAlpha("kernel")...)
 	}
-	return f, nil
+	return f, warnings, nil
+}
+
+// ignoredAlpha warns if a mask or kernel is transparent somewhere: a mask may have been painted
+// that way.
+func (p *picture) ignoredAlpha(what string) []string {
+	if p.Alpha != nil && slices.Min(p.Alpha.Pix) < 1 {
+		return []string{"the " + what + " is transparent in places, which is ignored: only its brightness counts"}
+	}
+	return nil
 }
 
 func readTaskFile(what, path, other string) (*picture, error) {
@@ -117,8 +126,14 @@ type picture struct {
 	path string
 }
 
+// bytesPerPixel is about what a picture takes while it is decoded, turned upright and copied into a
+// measurement. It is measured; what is computed with the picture is checked on its own.
+const bytesPerPixel = 64
+
 func readPicture(path string) (*picture, error) {
-	img, info, err := imageio.Read(path)
+	img, info, err := imageio.ReadChecked(path, func(height, width int) error {
+		return cpu.CheckMemory(height * width * bytesPerPixel)
+	})
 	if err != nil {
 		return nil, as(errInput, err)
 	}

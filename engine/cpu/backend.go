@@ -57,9 +57,12 @@ func parseConfig(config string) (Options, error) {
 	return o, nil
 }
 
+// MaxThreads bounds Options.Threads, since every thread has memory of its own.
+const MaxThreads = 1024
+
 // Options configures a [Backend].
 type Options struct {
-	// Threads bounds the goroutines that work on one operation; 0 means GOMAXPROCS.
+	// Threads bounds the goroutines that work on one operation, at most MaxThreads; 0 means GOMAXPROCS.
 	Threads int
 	// Convolution is "direct", "winograd" (for 3x3 convolutions that allow it; its rounding errors
 	// are about twice as large) or "auto", whichever is faster. If it is empty, the environment
@@ -93,7 +96,7 @@ const EnvConvolution = "SPGD_CONV"
 // ErrConvolution is wrapped by the error of an unknown Options.Convolution.
 var ErrConvolution = errors.New("unknown algorithm")
 
-// New starts a backend. It returns an error for a negative number of threads, an ErrISA, and an
+// New starts a backend. It returns an error for a number of threads that is negative or too large, an ErrISA, and an
 // ErrConvolution.
 func New(o Options) (*Backend, error) {
 	if err := CheckISA(); err != nil {
@@ -102,10 +105,13 @@ func New(o Options) (*Backend, error) {
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("cpu: %d threads: the number cannot be negative", o.Threads)
 	}
+	if o.Threads > MaxThreads {
+		return nil, fmt.Errorf("cpu: %d threads: there can be at most %d", o.Threads, MaxThreads)
+	}
 	name := cmp.Or(o.Convolution, os.Getenv(EnvConvolution), kernel.Auto.String())
 	algorithm, err := kernel.ParseAlgorithm(name)
 	if err != nil {
-		return nil, fmt.Errorf("cpu: %w: convolution %q (want auto, direct or winograd)", ErrConvolution, name)
+		return nil, fmt.Errorf("cpu: %w: convolution %q (want auto, direct or winograd; %s sets the default)", ErrConvolution, name, EnvConvolution)
 	}
 	b := &Backend{name: BackendName, algorithm: algorithm, pool: pool.New(o.Threads)}
 	b.compile = func(bd *Builder, outputs []*node) (runner, error) {

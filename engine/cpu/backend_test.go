@@ -39,6 +39,9 @@ func TestRegistered(t *testing.T) {
 			t.Errorf("%q is accepted", config)
 		}
 	}
+	if _, err := New(Options{Threads: MaxThreads + 1}); err == nil {
+		t.Errorf("%d threads were accepted", MaxThreads+1)
+	}
 	if _, err := New(Options{Threads: -1}); err == nil {
 		t.Error("-1 threads are accepted")
 	}

@@ -37,11 +37,21 @@ func (b *Backend) checkMemory(p *plan) error {
 			need += 4 * s.k * s.n
 		}
 	}
+	return CheckMemory(need)
+}
+
+// CheckMemory tells whether the process can get need more bytes. The error is a MemoryError; where
+// the system does not say what there is, there is none.
+func CheckMemory(need int) error {
 	if have, known := availableMemory(); known && need > have {
 		return fmt.Errorf("cpu: %w", &MemoryError{Need: need, Have: have})
 	}
 	return nil
 }
+
+// AvailableMemory is what the process can still get, in bytes; known is false where the system does
+// not say.
+func AvailableMemory() (bytes int, known bool) { return availableMemory() }
 
 func bytesString(n int) string {
 	if n >= 1<<30 {
