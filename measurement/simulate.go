@@ -34,7 +34,9 @@ func Simulate(ctx context.Context, e *engine.Engine, images []*imageio.Image, op
 	}
 	defer program.Close()
 
-	m := &Measurement{Task: task, Operator: op, Noise: noise, Seed: seed}
+	mh, mw, mc := op.MeasurementSize()
+	entries := mh * mw * mc
+	m := &Measurement{Y: make([]float32, len(images)*entries), Task: task, Operator: op, Noise: noise, Seed: seed}
 	for i, img := range images {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("measurement: %w", err)
@@ -51,14 +53,13 @@ func Simulate(ctx context.Context, e *engine.Engine, images []*imageio.Image, op
 		if err != nil {
 			return nil, fmt.Errorf("measurement: %w", err)
 		}
-		var y []float32
-		if err := out[0].ConstFlatData(func(flat any) { y = append(y, flat.([]float32)...) }); err != nil {
+		y := m.Y[i*entries:][:entries]
+		if err := out[0].ConstFlatData(func(flat any) { copy(y, flat.([]float32)) }); err != nil {
 			return nil, fmt.Errorf("measurement: reading the result: %w", err)
 		}
 		if err := noise.Add(y, op, seed, uint32(i)); err != nil {
 			return nil, err
 		}
-		m.Y = append(m.Y, y...)
 		for _, t := range []*tensors.Tensor{x, out[0]} {
 			if err := t.FinalizeAll(); err != nil {
 				return nil, fmt.Errorf("measurement: %w", err)
