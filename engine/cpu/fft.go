@@ -160,7 +160,8 @@ func (d *dft) splitReal(z []kernel.FFTBlock) {
 	}
 }
 
-// joinReal undoes splitReal. Of the first element and the last one, only the real part counts.
+// joinReal undoes splitReal, but leaves real and imaginary parts exchanged, for an inverse
+// transform. Of the first element and the last one, only the real part counts.
 func (d *dft) joinReal(z []kernel.FFTBlock) {
 	n := d.n
 	for l := kernel.FFTLanes; l < 2*kernel.FFTLanes; l++ {
@@ -174,8 +175,8 @@ func (d *dft) joinReal(z []kernel.FFTBlock) {
 			er, ei := 0.5*(a[l]+b[l]), 0.5*(a[m]-b[m])
 			or, oi := 0.5*(a[l]-b[l]), 0.5*(a[m]+b[m])
 			pr, pi := or*wr+oi*wi, oi*wr-or*wi
-			a[l], a[m] = er-pi, ei+pr
-			b[l], b[m] = er+pi, pr-ei
+			a[l], a[m] = ei+pr, er-pi
+			b[l], b[m] = pr-ei, er+pi
 		}
 	}
 }

@@ -138,6 +138,7 @@ func (t *fftPasses[F]) rows(n int, src, dst []F) {
 		scale = 1 / float64(length)
 	}
 	d := t.cache.prepare(length, t.pool.Workers())
+	re, im := t.parts()
 	count := len(src) / inWidth
 	t.bundles((count+lanes-1)/lanes, n, func(worker, i int) {
 		x, y := t.cache.work[worker][0], t.cache.work[worker][1]
@@ -152,19 +153,17 @@ func (t *fftPasses[F]) rows(n int, src, dst []F) {
 			row := min(first+l, last-1) // a lane that is left over repeats the last row
 			from[l] = src[row*inWidth : (row+1)*inWidth]
 		}
-		if real && !pairs && !t.inverse {
+		switch {
+		case real && !pairs && !t.inverse:
 			loadReal(x[:n], &from)
-		} else {
-			loadComplex(x[:inWidth/2], &from)
-		}
-		if t.inverse {
-			switch {
-			case pairs:
-				d.joinReal(x)
-			case real:
-				mirror(x[:n])
-			}
-			exchange(x[:length])
+		case real && t.inverse && pairs:
+			loadComplex(x[:n/2+1], &from, 0, lanes)
+			d.joinReal(x)
+		case real && t.inverse:
+			loadComplex(x[:n/2+1], &from, lanes, 0)
+			mirror(x[:n])
+		default:
+			loadComplex(x[:inWidth/2], &from, re, im)
 		}
 		z := d.transform(x, y)
 		if pairs && !t.inverse {
@@ -175,9 +174,6 @@ func (t *fftPasses[F]) rows(n int, src, dst []F) {
 			}
 			d.splitReal(z)
 		}
-		if t.inverse {
-			exchange(z[:length])
-		}
 		var to [lanes][]F
 		for l := range last - first {
 			to[l] = dst[(first+l)*outWidth : (first+l+1)*outWidth]
@@ -185,7 +181,7 @@ func (t *fftPasses[F]) rows(n int, src, dst []F) {
 		if real && !pairs && t.inverse {
 			storeReal(to[:last-first], z[:n], scale)
 		} else {
-			storeComplex(to[:last-first], z[:outWidth/2], scale)
+			storeComplex(to[:last-first], z[:outWidth/2], scale, re, im)
 		}
 	})
 }
@@ -199,34 +195,25 @@ func allZero[F float32 | float64](x []F) bool {
 	return true
 }
 
-// exchange swaps real and imaginary parts.
-func exchange(z []kernel.FFTBlock) {
-	for k := range z {
-		b := &z[k]
+// mirror completes the transform of a real sequence of odd length, with real and imaginary parts
+// exchanged, from its first len(z)/2+1 elements.
+func mirror(z []kernel.FFTBlock) {
+	n := len(z)
+	clear(z[0][:kernel.FFTLanes])
+	for k := 1; k < n-k; k++ {
 		for l := range kernel.FFTLanes {
-			b[l], b[l+kernel.FFTLanes] = b[l+kernel.FFTLanes], b[l]
+			z[n-k][l], z[n-k][l+kernel.FFTLanes] = -z[k][l], z[k][l+kernel.FFTLanes]
 		}
 	}
 }
 
-// mirror completes the transform of a real sequence of odd length from its first len(z)/2+1
-// elements.
-func mirror(z []kernel.FFTBlock) {
-	n := len(z)
-	for l := range kernel.FFTLanes {
-		z[0][l+kernel.FFTLanes] = 0
-	}
-	for k := 1; k < n-k; k++ {
-		z[n-k] = z[k]
-		conjugateBlock(&z[n-k])
-	}
-}
-
-func loadComplex[F float32 | float64](z []kernel.FFTBlock, from *[kernel.FFTLanes][]F) {
+// loadComplex leaves real parts from re on and imaginary ones from im on.
+func loadComplex[F float32 | float64](z []kernel.FFTBlock, from *[kernel.FFTLanes][]F, re, im int) {
 	for l, row := range from {
 		row = row[:2*len(z)]
+		r, i := (re+l)%(2*kernel.FFTLanes), (im+l)%(2*kernel.FFTLanes)
 		for k := range z {
-			z[k][l], z[k][l+kernel.FFTLanes] = float64(row[2*k]), float64(row[2*k+1])
+			z[k][r], z[k][i] = float64(row[2*k]), float64(row[2*k+1])
 		}
 	}
 }
@@ -239,19 +226,21 @@ func loadReal[F float32 | float64](z []kernel.FFTBlock, from *[kernel.FFTLanes][
 	}
 }
 
-func storeComplex[F float32 | float64](to [][]F, z []kernel.FFTBlock, scale float64) {
+func storeComplex[F float32 | float64](to [][]F, z []kernel.FFTBlock, scale float64, re, im int) {
 	for l, row := range to {
 		row = row[:2*len(z)]
+		r, i := (re+l)%(2*kernel.FFTLanes), (im+l)%(2*kernel.FFTLanes)
 		for k := range z {
-			row[2*k], row[2*k+1] = F(scale*z[k][l]), F(scale*z[k][l+kernel.FFTLanes])
+			row[2*k], row[2*k+1] = F(scale*z[k][r]), F(scale*z[k][i])
 		}
 	}
 }
 
+// storeReal stores the real parts of an inverse transform, which are where the imaginary ones were.
 func storeReal[F float32 | float64](to [][]F, z []kernel.FFTBlock, scale float64) {
 	for l, row := range to {
 		for k := range row[:len(z)] {
-			row[k] = F(scale * z[k][l])
+			row[k] = F(scale * z[k][l+kernel.FFTLanes])
 		}
 	}
 }

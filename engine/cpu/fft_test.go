@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 	"math/cmplx"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -137,4 +138,51 @@ func TestInverseRealFFTIgnores(t *testing.T) {
 	}, func(t *testing.T, out []*Buffer) {
 		near(t, values(out[0]), []complex128{3, 0, 1, 0}, 1e-15)
 	}, tensor([]complex128{4 + 5i, 2, 4 - 7i}, 3))
+}
+
+// TestFFTIsPerLine checks that a line's transform depends, to the bit, neither on the lines beside
+// it nor on the number of threads, and that lines of zeros are left out only if they are zeros.
+func TestFFTIsPerLine(t *testing.T) {
+	const lines, height = 5, 11
+	for _, width := range []int{24, 15, 37} {
+		x := random32(newRand(), lines*height*width)
+		clear(x[:8*width])
+		x[height*width+3] = float32(math.NaN())
+		run := func(threads int, x []float32) [][]complex128 {
+			n := len(x) / (height * width)
+			out, err := runBuilder(newTestBackend(t, threads), func(bd *Builder, in []backends.Op) []backends.Op {
+				forward := op(bd.FFT(in[0], backends.FFTForwardReal, []int{height, width}))
+				return []backends.Op{forward, op(bd.FFT(forward, backends.FFTInverseReal, []int{height, width}))}
+			}, tensor(x, n, height, width))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return [][]complex128{values(out[0]), values(out[1])}
+		}
+		same := func(a, b complex128) bool { return a == b || cmplx.IsNaN(a) && cmplx.IsNaN(b) }
+		all := run(3, x)
+		for k, whole := range all {
+			if !slices.EqualFunc(whole, run(1, x)[k], same) {
+				t.Errorf("width %d: the number of threads matters", width)
+			}
+			size := len(whole) / lines
+			for i := range lines {
+				alone := run(1, x[i*height*width:(i+1)*height*width])[k]
+				if !slices.EqualFunc(whole[i*size:(i+1)*size], alone, same) {
+					t.Errorf("width %d, result %d: image %d is another one in a batch", width, k, i)
+				}
+				if nan := cmplx.IsNaN(alone[0]); nan != (i == 1) {
+					t.Errorf("width %d, result %d: image %d is NaN: %v", width, k, i, nan)
+				}
+			}
+		}
+	}
+}
+
+func random32(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = 2*r.Float32() - 1
+	}
+	return x
 }
