@@ -1,8 +1,6 @@
 package operator
 
-import (
-	"github.com/gomlx/gomlx/pkg/core/graph"
-)
+import "github.com/gomlx/gomlx/pkg/core/graph"
 
 // lines applies a kernel that is a column times a row: one after the other.
 type lines struct{ rows, columns reflection }
@@ -52,8 +50,10 @@ func asPlanes(x *graph.Node) *graph.Node {
 }
 
 // maxTaps is the largest number of weights, counted as taps does, that are applied one by one:
-// beyond it the Fourier transforms are cheaper, whose cost does not depend on the kernel.
-const maxTaps = 1000
+// beyond it the Fourier transforms are cheaper, whose cost does not depend on the kernel. Measured
+// for images of 256x256 and their VJP on two cores with AVX-512, in ms: discs of 176, 350, 564, 842,
+// 1436 and 3116 weights take 2.9, 4.4, 6.3, 8.8, 22 and 47 one by one, and 7 to 9 by transforms.
+const maxTaps = 800
 
 // taps counts the elements of the image that have a weight for one of four pixels above one
 // another. The engine computes so many rows together.

@@ -1,8 +1,9 @@
 // Package kernel holds the float32 compute kernels of the CPU engine: packed matrix products,
-// convolutions and loops over vectors.
+// convolutions, loops over vectors, and the passes of Fourier transforms.
 //
 // Every kernel exists in portable Go and in assembly: on amd64 for AVX2 with FMA and for AVX-512,
-// on arm64 for NEON. The best instruction set of the processor is chosen when the program starts;
+// on arm64 for NEON. (Fourier transforms, in float64, have assembly for AVX2 only, which AVX-512
+// machines use too.) The best instruction set of the processor is chosen when the program starts;
 // see ISA.
 //
 // # What the results depend on
