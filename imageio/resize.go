@@ -57,7 +57,7 @@ func cubicTaps(in, out int) []taps {
 		var sum float64
 		var t taps
 		for j := int(math.Ceil(centre - 2*widen)); float64(j) <= centre+2*widen; j++ {
-			if w := cubic((float64(j) - centre) / widen); w != 0 {
+			if w := Cubic((float64(j) - centre) / widen); w != 0 {
 				t.index, t.weight = append(t.index, Mirror(j, in)), append(t.weight, w)
 				sum += w
 			}
@@ -70,8 +70,9 @@ func cubicTaps(in, out int) []taps {
 	return list
 }
 
-// cubic is Keys' kernel with a = -0.5 (Catmull-Rom), zero outside (-2, 2).
-func cubic(x float64) float64 {
+// Cubic is Keys' cubic convolution kernel with a = -1/2 (IEEE Transactions on Acoustics, Speech and
+// Signal Processing 29, 1981), zero outside (-2, 2).
+func Cubic(x float64) float64 {
 	x = math.Abs(x)
 	switch {
 	case x <= 1:

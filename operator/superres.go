@@ -86,7 +86,7 @@ func resizeMatrix(n, factor int) *matrix {
 		first := int(math.Floor(centre - 2*f))
 		sum := 0.0
 		for k := range weights {
-			weights[k] = cubic((centre - float64(first+k)) / f)
+			weights[k] = imageio.Cubic((centre - float64(first+k)) / f)
 			sum += weights[k]
 		}
 		row := m.row(p)
@@ -95,19 +95,6 @@ func resizeMatrix(n, factor int) *matrix {
 		}
 	}
 	return m
-}
-
-// cubic is Keys' cubic convolution kernel with a = -1/2 (IEEE Transactions on Acoustics, Speech
-// and Signal Processing 29, 1981).
-func cubic(x float64) float64 {
-	x = math.Abs(x)
-	switch {
-	case x <= 1:
-		return (1.5*x-2.5)*x*x + 1
-	case x <= 2:
-		return ((-0.5*x+2.5)*x-4)*x + 2
-	}
-	return 0
 }
 
 // reflect maps an index within one image of the border into [0,n) by reflection that does not

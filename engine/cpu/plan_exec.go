@@ -34,7 +34,10 @@ func newExecution(p *plan, b *Backend, in []*Buffer) (*execution, error) {
 		bufs:   make([]*Buffer, len(p.vertices)),
 		out:    make([]*Buffer, len(p.outputs)),
 	}
-	arena := b.arenaOf(p.arenaBytes)
+	arena, err := b.arenaOf(p.arenaBytes)
+	if err != nil {
+		return nil, err
+	}
 	for _, v := range p.vertices {
 		var buf *Buffer
 		switch {
@@ -43,7 +46,6 @@ func newExecution(p *plan, b *Backend, in []*Buffer) (*execution, error) {
 		case v.kind == vertexConstant:
 			buf = &Buffer{shape: v.shape, flat: v.node.attr.(*constantAttr).flat}
 		case v.output >= 0:
-			var err error
 			if buf, err = newBuffer(v.shape); err != nil {
 				return nil, err
 			}
@@ -68,16 +70,20 @@ func newExecution(p *plan, b *Backend, in []*Buffer) (*execution, error) {
 }
 
 // arenaOf returns memory for the temporary values of an execution, aligned to cache lines. All
-// plans of a backend share it. b.mu is held.
-func (b *Backend) arenaOf(bytes int) []byte {
+// plans of a backend share it. b.mu is held. What fitted when the plan was compiled need not fit any
+// more, beside the inputs for instance; then the error is a MemoryError.
+func (b *Backend) arenaOf(bytes int) ([]byte, error) {
 	const align = 64
 	if len(b.arena) < bytes {
+		if err := CheckMemory(bytes - len(b.arena)); err != nil {
+			return nil, err
+		}
 		b.arena = nil // let the old one go before the new one comes
 		a := make([]byte, bytes+align)
 		off := int(-uintptr(unsafe.Pointer(unsafe.SliceData(a))) % align)
 		b.arena = a[off : off+bytes]
 	}
-	return b.arena
+	return b.arena, nil
 }
 
 // flatAt views n elements of the arena from byte offset on as a slice of the data type.
