@@ -67,6 +67,7 @@ const imageChannels = 3
 // size is the part of an operator that knows the image's height and width.
 type size struct{ height, width int }
 
+// ImageSize is the height and width of the images that the operator takes.
 func (s size) ImageSize() (height, width int) { return s.height, s.width }
 
 // maxSide bounds image sides: the matrices of resizing and blurring grow with their square.
@@ -86,16 +87,6 @@ func (s size) checkImage(name string, x *graph.Node) {
 	if len(d) != 4 || d[1] != s.height || d[2] != s.width || d[3] != imageChannels {
 		panic(fmt.Errorf("operator: %s takes images [N,%d,%d,%d], not %s: %w", name, s.height, s.width, imageChannels, x.Shape(), ErrSize))
 	}
-}
-
-// Parameters makes the graph parameters for op's Data, named by prefix.
-func Parameters(g *graph.Graph, prefix string, op Operator) []*graph.Node {
-	data := op.Data()
-	p := make([]*graph.Node, len(data))
-	for i, t := range data {
-		p[i] = graph.Parameter(g, fmt.Sprintf("%s%d", prefix, i), t.Shape())
-	}
-	return p
 }
 
 // DataShapes lists the shapes of op's Data, in order.

@@ -104,9 +104,6 @@ func (s *Stream) Sample(n, k int) []int {
 	return all[:k:k]
 }
 
-// Perm returns a random permutation of [0,n).
-func (s *Stream) Perm(n int) []int { return s.Sample(n, n) }
-
 // Exponential returns a number from the exponential distribution of mean 1.
 func (s *Stream) Exponential() float64 { return -log(s.open()) }
 

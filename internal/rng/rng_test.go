@@ -186,10 +186,10 @@ func TestIntnAndSample(t *testing.T) {
 			t.Errorf("the third of Sample(5, 3) was %d %d times of 20000", v, c)
 		}
 	}
-	if p := s.Perm(50); len(p) != 50 || slices.Max(p) != 49 || func() bool { slices.Sort(p); return len(slices.Compact(p)) != 50 }() {
-		t.Error("Perm(50) is no permutation")
+	if p := s.Sample(50, 50); len(p) != 50 || slices.Max(p) != 49 || func() bool { slices.Sort(p); return len(slices.Compact(p)) != 50 }() {
+		t.Error("Sample(50, 50) is no permutation")
 	}
-	if len(s.Sample(4, 0)) != 0 || len(s.Perm(0)) != 0 {
+	if len(s.Sample(4, 0)) != 0 || len(s.Sample(0, 0)) != 0 {
 		t.Error("empty samples are not empty")
 	}
 }
