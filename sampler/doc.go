@@ -6,9 +6,8 @@
 // stages, the state tensors (which stay on the device between stages), the random streams,
 // cancellation, the checks for divergence, progress and recording.
 //
-// The state is variance-exploding, x = x0 + sigma n, an image in [-1,1] plus noise, stored as
-// [N,Hp,Wp,C] where Hp and Wp are the image's height and width rounded up to the multiple that
-// the denoiser needs. The operator sees only the top left H x W part of x0hat. Every loss,
-// gradient, norm, cosine and random stream belongs to one image of the batch, so batching does
-// not change a result.
+// The state is variance-exploding, x = x0 + sigma n, an image in [-1,1] plus noise, [N,H,W,C]. A
+// denoiser that takes multiples of a size only sees the state mirrored up to them, see
+// [prior.AnySize]. Every loss, gradient, norm, cosine and random stream belongs to one image of
+// the batch, so batching does not change a result.
 package sampler

@@ -67,7 +67,7 @@ func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator) (*Drive
 	if d.Channels() != 3 {
 		return nil, fmt.Errorf("sampler: %w: prior %s has %d channels, the operators take 3", ErrProblem, d.Name(), d.Channels())
 	}
-	return &Driver{engine: e, denoiser: d, operator: op, programs: map[programKey]*compiled{}}, nil
+	return &Driver{engine: e, denoiser: prior.AnySize(d), operator: op, programs: map[programKey]*compiled{}}, nil
 }
 
 // Close releases the compiled programs.
@@ -78,17 +78,9 @@ func (d *Driver) Close() {
 	clear(d.programs)
 }
 
-// StateSize is the height and width of the state: those of the image, rounded up to the
-// denoiser's multiple.
-func (d *Driver) StateSize() (height, width int) {
-	h, w := d.operator.ImageSize()
-	m := d.denoiser.SizeMultiple()
-	return (h + m - 1) / m * m, (w + m - 1) / m * m
-}
-
 // stateShape is the shape of the state tensors for a batch of n images.
 func (d *Driver) stateShape(n int) shapes.Shape {
-	h, w := d.StateSize()
+	h, w := d.operator.ImageSize()
 	return shapes.Make(dtypes.Float32, n, h, w, d.denoiser.Channels())
 }
 
@@ -158,8 +150,8 @@ type Job struct {
 	// to N-1. An image restored alone under its index gives what it gives in a batch.
 	Seed   uint64
 	Images []uint32
-	// XStart is the starting state at the first noise level, [N,Hp,Wp,C] of StateSize, float32.
-	// Nil means sigma n with n drawn from the seed.
+	// XStart is the starting state at the first noise level, [N,H,W,C] of the operator's image
+	// size, float32. Nil means sigma n with n drawn from the seed.
 	XStart *tensors.Tensor
 	// Progress, if not nil, is called after every evaluation of the denoiser.
 	Progress func(Progress)

@@ -113,40 +113,73 @@ func TestStartState(t *testing.T) {
 	}
 }
 
-// The padding takes part in the prior and not in the measurement: an operator on the cropped
-// image is one on the padded image that ignores the rest.
-func TestPadding(t *testing.T) {
-	const h, w, m = 3, 2, 8
-	prior := newGaussian(t, gaussianSide*gaussianSide*3, gaussianSide)
-	small := newMatrixOperator(h, w, m)
-	wide := mat.NewDense(m, gaussianSide*gaussianSide*3, nil)
-	for y := range h {
-		for x := range w {
-			for c := range 3 {
-				for i := range m {
-					wide.Set(i, (y*gaussianSide+x)*3+c, small.a.At(i, (y*w+x)*3+c))
+// mirroredGaussian is the Gaussian prior of gaussianSide x gaussianSide images applied to smaller
+// ones through two matrices: one that mirrors them, with the edge repeated, and one that cuts.
+type mirroredGaussian struct {
+	*gaussian
+	h, w         int
+	mirrored     *tensors.Tensor // [h*w*3, side*side*3]
+	cut          *tensors.Tensor // its shape transposed
+	fewerWeights int
+}
+
+func newMirroredGaussian(g *gaussian, h, w int) mirroredGaussian {
+	small, large := h*w*3, gaussianSide*gaussianSide*3
+	m, c := make([]float32, small*large), make([]float32, large*small)
+	at := func(i, n int) int { // reflection about the edge between i = n-1 and i = n
+		if i %= 2 * n; i >= n {
+			i = 2*n - 1 - i
+		}
+		return i
+	}
+	for y := range gaussianSide {
+		for x := range gaussianSide {
+			for k := range 3 {
+				i, j := (at(y, h)*w+at(x, w))*3+k, (y*gaussianSide+x)*3+k
+				m[i*large+j] = 1
+				if y < h && x < w {
+					c[j*small+i] = 1
 				}
 			}
 		}
 	}
-	data := tensors.FromFlatDataAndDimensions(single(mat.DenseCopyOf(wide.T()).RawMatrix().Data), gaussianSide*gaussianSide*3, m)
-	padded := &matrixOperator{gaussianSide, gaussianSide, wide, data}
+	return mirroredGaussian{
+		gaussian: g, h: h, w: w, fewerWeights: len(g.Weights()),
+		mirrored: tensors.FromFlatDataAndDimensions(m, small, large),
+		cut:      tensors.FromFlatDataAndDimensions(c, large, small),
+	}
+}
 
-	job := Job{Y: normals(40, 1, 2, 1, m, 1), Seed: 3}
-	driver := newDriver(t, prior, small)
-	if hp, wp := driver.StateSize(); hp != gaussianSide || wp != gaussianSide {
-		t.Fatalf("the state of a %dx%d image is %dx%d, want %dx%d", h, w, hp, wp, gaussianSide, gaussianSide)
-	}
-	got := mustRun(t, driver, quick(), job).X
-	if want := []int{2, h, w, 3}; !slices.Equal(got.Shape().Dimensions, want) {
-		t.Fatalf("the result has dimensions %v, want %v", got.Shape().Dimensions, want)
-	}
-	full, err := crop(mustRun(t, newDriver(t, prior, padded), quick(), job).X, h, w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e := relative(flat(t, got), double(flat(t, full))); e > 1e-5 {
-		t.Errorf("relative difference %g to the operator on the padded image, want at most 1e-5", e)
+func (mirroredGaussian) SizeMultiple() int { return 1 }
+
+func (m mirroredGaussian) Weights() []*tensors.Tensor {
+	return append(slices.Clone(m.gaussian.Weights()), m.mirrored, m.cut)
+}
+
+func (m mirroredGaussian) Denoise(weights []*Node, x, sigma *Node) *Node {
+	n, own := x.Shape().Dimensions[0], weights[m.fewerWeights:]
+	x = graph.Dot(graph.Reshape(x, n, m.h*m.w*3), own[0])
+	x = m.gaussian.Denoise(weights[:m.fewerWeights], graph.Reshape(x, n, gaussianSide, gaussianSide, 3), sigma)
+	x = graph.Dot(graph.Reshape(x, n, gaussianSide*gaussianSide*3), own[1])
+	return graph.Reshape(x, n, m.h, m.w, 3)
+}
+
+// An image of a size that the prior does not take is mirrored for it, and nothing else changes.
+func TestImageOfAnySize(t *testing.T) {
+	const m = 8
+	for _, size := range [][2]int{{3, 2}, {1, 4}, {1, 1}} {
+		h, w := size[0], size[1]
+		g := newGaussian(t, gaussianSide*gaussianSide*3, gaussianSide)
+		op := newMatrixOperator(h, w, m)
+		job := Job{Y: normals(40, 1, 2, 1, m, 1), Seed: 3}
+		got := mustRun(t, newDriver(t, g, op), quick(), job).X
+		if want := []int{2, h, w, 3}; !slices.Equal(got.Shape().Dimensions, want) {
+			t.Fatalf("the result has dimensions %v, want %v", got.Shape().Dimensions, want)
+		}
+		want := mustRun(t, newDriver(t, newMirroredGaussian(g, h, w), op), quick(), job).X
+		if e := relative(flat(t, got), double(flat(t, want))); e > 1e-5 {
+			t.Errorf("%dx%d: relative difference %g to the matrices, want at most 1e-5", h, w, e)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/internal/rng"
+	"github.com/seed-0f004ec9/spgd/prior"
 )
 
 // sharedEngine serves the whole test binary: a tensor that is on one engine cannot go to another.
@@ -30,7 +31,7 @@ func newEngine(t testing.TB) *engine.Engine {
 	return e
 }
 
-func newDriver(t testing.TB, d *gaussian, op *matrixOperator) *Driver {
+func newDriver(t testing.TB, d prior.Denoiser, op *matrixOperator) *Driver {
 	t.Helper()
 	dr, err := NewDriver(newEngine(t), d, op)
 	if err != nil {

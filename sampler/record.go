@@ -1,7 +1,6 @@
 package sampler
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -62,10 +61,10 @@ type Snapshot struct {
 	run *Run
 }
 
-// X returns the state after the step, [N,H,W,C], without the padding.
+// X returns the state after the step, [N,H,W,C].
 func (s *Snapshot) X() (*tensors.Tensor, error) { return s.run.image(StateX) }
 
-// X0hat returns the estimate that the step denoised towards, [N,H,W,C], without the padding.
+// X0hat returns the estimate that the step denoised towards, [N,H,W,C].
 func (s *Snapshot) X0hat() (*tensors.Tensor, error) { return s.run.image(StateX0hat) }
 
 // Progress says how far a run is. Done and Total are in units of Cost.Work; their ratio is the
@@ -84,23 +83,4 @@ type Result struct {
 	Cost    Cost
 	Elapsed time.Duration // the whole run, compilation included
 	Compile time.Duration // time spent compiling
-}
-
-// crop copies the top left h x w part of images of [N,Hp,Wp,C].
-func crop(t *tensors.Tensor, h, w int) (*tensors.Tensor, error) {
-	d := t.Shape().Dimensions
-	n, hp, wp, c := d[0], d[1], d[2], d[3]
-	out := make([]float32, n*h*w*c)
-	err := t.ConstFlatData(func(flat any) {
-		pix := flat.([]float32)
-		for i := range n {
-			for y := range h {
-				copy(out[(i*h+y)*w*c:][:w*c], pix[(i*hp+y)*wp*c:])
-			}
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("sampler: reading images: %w", err)
-	}
-	return tensors.FromFlatDataAndDimensions(out, n, h, w, c), nil
 }

@@ -251,10 +251,13 @@ func (r *Run) check(names []string, reports Reports) error {
 	return nil
 }
 
-// image copies a state tensor to the host, without the padding.
+// image copies a state tensor to the host.
 func (r *Run) image(name string) (*tensors.Tensor, error) {
-	h, w := r.driver.operator.ImageSize()
-	return crop(r.state[name], h, w)
+	t, err := r.state[name].LocalClone()
+	if err != nil {
+		return nil, fmt.Errorf("sampler: reading images: %w", err)
+	}
+	return t, nil
 }
 
 // result collects what the run returns.

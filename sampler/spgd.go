@@ -16,8 +16,7 @@ import "github.com/gomlx/gomlx/pkg/core/graph"
 //	x_(k+1) = x^(N) - (1 - sigma_next/sigma) (x^ - D(x^; sigma)),
 //
 // with x^ = x^(N), or x^(N-1) where the denoise step is stale. The loss of a StepRecord is that
-// of the last likelihood step, at x^(N-1). Images that are padded to the network's multiple have
-// their gradients compared over the whole padded state.
+// of the last likelihood step, at x^(N-1).
 type SPGD struct{ Settings }
 
 // Names of the state tensors beside x and x0hat.

@@ -64,7 +64,7 @@ type Builder struct {
 	reports  []*Node
 }
 
-// State returns a state tensor, [N,Hp,Wp,C].
+// State returns a state tensor, [N,H,W,C].
 func (b *Builder) State(name string) *Node { return input(b.state, "state", name) }
 
 // Scalar returns a numeric input, a float32 scalar.
@@ -78,24 +78,19 @@ func input(from map[string]*Node, kind, name string) *Node {
 	return n
 }
 
-// Denoise returns x0hat = D(x; sigma) for x of [N,Hp,Wp,C] and a scalar sigma.
+// Denoise returns x0hat = D(x; sigma) for x of [N,H,W,C] and a scalar sigma.
 func (b *Builder) Denoise(x, sigma *Node) *Node {
 	n := x.Shape().Dimensions[0]
 	return b.denoiser.Denoise(b.weights, x, graph.BroadcastToDims(sigma, n))
 }
 
-// SquaredResidual returns ||A(x0hat) - y||^2 of every image, [N], for x0hat of [N,Hp,Wp,C]. A
-// acts on the image, without the padding.
+// SquaredResidual returns ||A(x0hat) - y||^2 of every image, [N], for x0hat of [N,H,W,C].
 func (b *Builder) SquaredResidual(x0hat *Node) *Node {
-	h, w := b.operator.ImageSize()
-	if d := x0hat.Shape().Dimensions; d[1] != h || d[2] != w {
-		x0hat = graph.Slice(x0hat, graph.AxisRange(), graph.AxisRange(0, h), graph.AxisRange(0, w))
-	}
 	r := graph.Sub(b.operator.Apply(b.data, x0hat), b.y)
 	return dot(r, r)
 }
 
-// SetState gives a state tensor its new value, [N,Hp,Wp,C].
+// SetState gives a state tensor its new value, [N,H,W,C].
 func (b *Builder) SetState(name string, value *Node) {
 	b.written = append(b.written, name)
 	b.writes = append(b.writes, value)
