@@ -11,7 +11,7 @@ type evaluator struct {
 	gather  [][]float32 // per leaf that is not dense or scalar: its tile
 	held    []int       // leafRepeat: which block the tile holds, -1 for none
 	heldLen []int
-	ops     [][]float32 // registers followed by leaves, for the current tile
+	ops     [][]float32 // per leaf that is not a scalar: its elements in the current tile
 	idx     []int
 }
 
@@ -95,13 +95,14 @@ func (e *evaluator) tile(i, n int) []float32 {
 		return e.regs[r][:n]
 	case e.p.leaves[^r].kind == leafScalar:
 		// The last register is free for this: see allocate.
-		return kernelFill(e.regs[len(e.regs)-1][:n], e.scalars[^r])
+		return filled(e.regs[len(e.regs)-1][:n], e.scalars[^r])
 	default:
 		return e.ops[^r]
 	}
 }
 
-func kernelFill(dst []float32, v float32) []float32 {
+// filled sets all elements of dst to v and returns it.
+func filled(dst []float32, v float32) []float32 {
 	for i := range dst {
 		dst[i] = v
 	}
@@ -133,7 +134,7 @@ func (e *evaluator) eval(start int, out []float32, n int) {
 		case !in.op.binary():
 			a := e.operand(in.a, n)
 			if a == nil {
-				a = kernelFill(dst, e.scalars[^in.a])
+				a = filled(dst, e.scalars[^in.a])
 			}
 			in.op.apply(dst, a, nil, 0)
 		case in.op.scalarLeft():
@@ -144,7 +145,7 @@ func (e *evaluator) eval(start int, out []float32, n int) {
 			if b == nil {
 				s = e.scalars[^in.b]
 				if a == nil { // both are scalars
-					a = kernelFill(dst, e.scalars[^in.a])
+					a = filled(dst, e.scalars[^in.a])
 				}
 			}
 			in.op.apply(dst, a, b, s)
@@ -219,7 +220,7 @@ func (e *evaluator) copyStrided(f *leaf, a []float32, start int, dst []float32) 
 			case 1:
 				copy(dst[:n], a[o:o+n])
 			case 0:
-				kernelFill(dst[:n], a[o])
+				filled(dst[:n], a[o])
 			default:
 				at := o
 				for j := range dst[:n] {

@@ -45,7 +45,7 @@ const wholeGroups = 16
 // maxPartials bounds the elements of the partial results of one group.
 const maxPartials = 1 << 20
 
-// alike says whether two reductions can share a pass, if neither needs the other.
+// alikeReductions says whether two reductions can share a pass, if neither needs the other.
 func alikeReductions(v, u *vertex) bool {
 	return u.kind == vertexReduce && u.node.op == v.node.op &&
 		slices.Equal(u.in[0].shape.Dimensions, v.in[0].shape.Dimensions) &&
@@ -155,7 +155,7 @@ func (s *reduceStep) reduce(worker, to, group, chunk int) {
 	k := len(s.vs)
 	for i := to * k; i < (to+1)*k; i++ {
 		if s.isMax {
-			kernelFill(s.maxima[i], float32(math.Inf(-1)))
+			filled(s.maxima[i], float32(math.Inf(-1)))
 		} else {
 			clear(s.acc[i])
 		}

@@ -13,22 +13,10 @@ type view struct {
 
 // denseView is the view of a whole array with the given dimensions.
 func denseView(dims []int) view {
-	v := view{dims: slices.Clone(dims), strides: make([]int, len(dims))}
-	s := 1
-	for i := len(dims) - 1; i >= 0; i-- {
-		v.strides[i] = s
-		s *= dims[i]
-	}
-	return v
+	return view{dims: slices.Clone(dims), strides: stridesOf(dims)}
 }
 
-func (v view) size() int {
-	n := 1
-	for _, d := range v.dims {
-		n *= d
-	}
-	return n
-}
+func (v view) size() int { return product(v.dims) }
 
 // collapse drops axes of length 1 and merges neighbours that are one axis in memory. The
 // order of the elements does not change.
