@@ -21,6 +21,10 @@ type Options struct {
 	// Threads bounds the worker goroutines of the CPU backend, at most cpu.MaxThreads; 0 means
 	// GOMAXPROCS.
 	Threads int
+	// Precision is that of the CPU backend, "f32" (the default) or "bf16": see cpu.Options. New's
+	// error is a cpu.ErrPrecision for another, and a cpu.ErrNoBF16 for bf16 on a processor that
+	// cannot.
+	Precision string
 }
 
 // Engine compiles graphs for one backend. It is safe for use by one goroutine at a time.
@@ -34,7 +38,7 @@ func New(o Options) (*Engine, error) {
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("engine: %d threads: the number cannot be negative", o.Threads)
 	}
-	b, err := cpu.New(cpu.Options{Threads: o.Threads})
+	b, err := cpu.New(cpu.Options{Threads: o.Threads, Precision: o.Precision})
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}

@@ -56,6 +56,9 @@ func TestErrors(t *testing.T) {
 	if _, err := New(Options{Threads: -1}); err == nil {
 		t.Error("a negative number of threads is accepted")
 	}
+	if _, err := New(Options{Precision: "f16"}); !errors.Is(err, cpu.ErrPrecision) {
+		t.Errorf("precision f16: %v, want cpu.ErrPrecision", err)
+	}
 	e, err := New(Options{})
 	if err != nil {
 		t.Fatal(err)

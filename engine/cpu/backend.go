@@ -26,7 +26,8 @@ import (
 )
 
 // BackendName is the name under which the backend is registered with GoMLX. The configuration
-// string after "spgd:" is empty or "threads=N".
+// string after "spgd:" lists options, separated by commas: "threads=N", "precision=f32" or
+// "precision=bf16".
 const BackendName = "spgd"
 
 func init() {
@@ -39,21 +40,30 @@ func init() {
 	})
 }
 
-// parseConfig reads "" or "threads=N".
+// parseConfig reads options, separated by commas: see BackendName.
 func parseConfig(config string) (Options, error) {
 	var o Options
 	if config == "" {
 		return o, nil
 	}
-	key, value, _ := strings.Cut(config, "=")
-	if key != "threads" {
-		return o, fmt.Errorf("cpu: unknown option %q in the configuration %q: it is empty or threads=N", key, config)
+	for option := range strings.SplitSeq(config, ",") {
+		key, value, _ := strings.Cut(option, "=")
+		switch key {
+		case "threads":
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 0 {
+				return o, fmt.Errorf("cpu: threads=%q is not a whole number >= 0", value)
+			}
+			o.Threads = n
+		case "precision":
+			if value == "" {
+				return o, fmt.Errorf("cpu: %w %q (want f32 or bf16)", ErrPrecision, value)
+			}
+			o.Precision = value
+		default:
+			return o, fmt.Errorf("cpu: unknown option %q in the configuration %q: there are threads=N and precision=f32 or bf16", key, config)
+		}
 	}
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 0 {
-		return o, fmt.Errorf("cpu: threads=%q is not a whole number >= 0", value)
-	}
-	o.Threads = n
 	return o, nil
 }
 
@@ -68,6 +78,10 @@ type Options struct {
 	// are about twice as large) or "auto", whichever is faster. If it is empty, the environment
 	// variable SPGD_CONV decides, then "auto".
 	Convolution string
+	// Precision is "f32" or, on processors with AVX-512 BF16, "bf16": large values between the
+	// operations are kept as bfloat16, and convolutions multiply bfloat16 numbers, while
+	// everything else is computed in float32. Inputs and outputs stay float32. If it is empty, it is f32.
+	Precision string
 }
 
 // Backend implements [backends.Backend]. Its methods may be called from several goroutines;
@@ -77,6 +91,7 @@ type Backend struct {
 
 	name      string
 	algorithm kernel.Algorithm // of convolutions
+	bf16      bool             // Options.Precision
 
 	mu        sync.Mutex // held by an execution; guards pool and finalized
 	pool      *pool.Pool
@@ -96,8 +111,8 @@ const EnvConvolution = "SPGD_CONV"
 // ErrConvolution is wrapped by the error of an unknown Options.Convolution.
 var ErrConvolution = errors.New("unknown algorithm")
 
-// New starts a backend. It returns an error for a number of threads that is negative or too large, an ErrISA, and an
-// ErrConvolution.
+// New starts a backend. It returns an error for a number of threads that is negative or too large, an ErrISA, an
+// ErrConvolution, an ErrPrecision, and an ErrNoBF16.
 func New(o Options) (*Backend, error) {
 	if err := CheckISA(); err != nil {
 		return nil, err
@@ -113,7 +128,11 @@ func New(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cpu: %w: convolution %q (want auto, direct or winograd; %s sets the default)", ErrConvolution, name, EnvConvolution)
 	}
-	b := &Backend{name: BackendName, algorithm: algorithm, pool: pool.New(o.Threads)}
+	bf16, err := parsePrecision(o.Precision)
+	if err != nil {
+		return nil, err
+	}
+	b := &Backend{name: BackendName, algorithm: algorithm, bf16: bf16, pool: pool.New(o.Threads)}
 	b.compile = func(bd *Builder, outputs []*node) (runner, error) {
 		p := newPlan(b, bd, outputs)
 		return p, b.checkMemory(p)

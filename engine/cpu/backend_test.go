@@ -14,7 +14,7 @@ import (
 )
 
 func TestRegistered(t *testing.T) {
-	for config, threads := range map[string]int{"spgd:threads=3": 3, "spgd:threads=1": 1} {
+	for config, threads := range map[string]int{"spgd:threads=3": 3, "spgd:threads=1": 1, "spgd:precision=f32,threads=2": 2} {
 		b, err := backends.NewWithConfig(config)
 		if err != nil {
 			t.Fatal(err)
@@ -34,7 +34,7 @@ func TestRegistered(t *testing.T) {
 			t.Error("not finalized")
 		}
 	}
-	for _, config := range []string{"spgd:threads=x", "spgd:threads=-1", "spgd:speed=9", "spgd:threads"} {
+	for _, config := range []string{"spgd:threads=x", "spgd:threads=-1", "spgd:speed=9", "spgd:threads", "spgd:precision=f64", "spgd:precision", "spgd:threads=1,"} {
 		if _, err := backends.NewWithConfig(config); err == nil {
 			t.Errorf("%q is accepted", config)
 		}

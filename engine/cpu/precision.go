@@ -1,0 +1,42 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	processor "golang.org/x/sys/cpu"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
+)
+
+// ErrPrecision is wrapped by the error of an unknown Options.Precision.
+var ErrPrecision = errors.New("unknown precision")
+
+// ErrNoBF16 is wrapped by the error of Options.Precision "bf16" on a processor that lacks the
+// instructions for it.
+var ErrNoBF16 = errors.New("no bfloat16 instructions")
+
+// PrecisionF32 and PrecisionBF16 are the values of Options.Precision.
+const (
+	PrecisionF32  = "f32"
+	PrecisionBF16 = "bf16"
+)
+
+// parsePrecision says whether a precision, "" being f32, is bfloat16. The error is an ErrPrecision
+// or an ErrNoBF16.
+func parsePrecision(name string) (bf16 bool, err error) {
+	switch name {
+	case "", PrecisionF32:
+		return false, nil
+	case PrecisionBF16:
+		if !hasBF16() {
+			return false, fmt.Errorf("cpu: %w: precision bf16 needs AVX-512 BF16, which this %s processor lacks or SPGD_ISA hides (instruction set in use: %s); f32 works", ErrNoBF16, runtime.GOARCH, kernel.ISA())
+		}
+		return true, nil
+	}
+	return false, fmt.Errorf("cpu: %w %q (want f32 or bf16)", ErrPrecision, name)
+}
+
+// hasBF16 says whether processor and instruction set in use multiply bfloat16 numbers.
+func hasBF16() bool { return kernel.ISA() == "avx512" && processor.X86.HasAVX512BF16 }
