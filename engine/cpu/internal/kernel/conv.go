@@ -60,11 +60,12 @@ type Source struct {
 // grown by NewConv. The zero value is ready to use.
 type Scratch struct {
 	strips [][]float32 // one per worker
+	stage  []float32   // of all workers: see Conv.Stage
 }
 
 // Bytes is the size of the scratch memory.
 func (s *Scratch) Bytes() int {
-	total := 0
+	total := 4 * len(s.stage)
 	for _, strip := range s.strips {
 		total += 4 * len(strip)
 	}
@@ -109,10 +110,12 @@ type Conv struct {
 	line       int // floats from one strip row to the next
 	stepRows   int // output rows of a step, a multiple of rows.period
 	stripRows  int // input rows of a step
+	stripLen   int // floats of a strip
 	classes    []class
+	staging
 
 	// The arguments of the Run in progress.
-	dst   []float32
+	dst   []float32 // nil: every worker has a stage at the end of its strip
 	src   Source
 	w     *Packed
 	ep    Epilogue
@@ -207,6 +210,7 @@ func NewConv(s ConvShape, a Algorithm, workers int, scratch *Scratch) (*Conv, er
 	} else {
 		c.makeClasses()
 	}
+	c.stripLen = size
 	scratch.grow(workers, size)
 	return c, nil
 }

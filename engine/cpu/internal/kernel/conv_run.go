@@ -8,10 +8,19 @@ import (
 
 // Run computes dst, an [N, outH, outW, Cout] array, from src and the packed kernel w (see
 // Pack). dst must not overlap the source.
+//
+// With dst nil the rows of the result, the same to the bit, exist only while ep.Post looks at
+// them; the plan must have a Stage, and ep.Add must be nil.
 func (c *Conv) Run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Epilogue) {
 	s := &c.s
 	size := s.N * c.ho * c.wo * s.Cout
-	need("dst", len(dst), size)
+	if dst != nil {
+		need("dst", len(dst), size)
+		dst = dst[:size]
+	} else {
+		c.needStage(ep)
+		dst = c.scratch.stage[:c.shared]
+	}
 	if src.Row == nil {
 		need("source", len(src.Flat), s.N*s.H*s.W*s.Cin)
 	}
@@ -34,10 +43,10 @@ func (c *Conv) Run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Epilog
 		panic(fmt.Sprintf("kernel: kernel packed for tiles of %d, convolution planned for %d", w.tile, c.Tile()))
 	}
 	if c.wino != nil {
-		c.wino.run(p, dst[:size], src, w, ep)
+		c.wino.run(p, dst, src, w, ep)
 		return
 	}
-	c.dst, c.src, c.w, c.ep = dst[:size], src, w, ep
+	c.dst, c.src, c.w, c.ep = dst, src, w, ep
 	if c.plane {
 		c.planeTaps(w)
 	}
@@ -78,7 +87,7 @@ func (c *Conv) divide(workers int) {
 	pixels := c.rows.period * c.wo
 	minPeriods := (8*maxRows + pixels - 1) / pixels
 	c.bands = max(1, min((4*workers+c.s.N-1)/c.s.N, periods/minPeriods))
-	if pieces := c.s.N * c.bands; pieces < 2*workers {
+	if pieces := c.s.N * c.bands; pieces < 2*workers && len(c.dst) > 0 {
 		c.groups = min(c.w.panels(), (2*workers+pieces-1)/pieces)
 	}
 }
@@ -120,16 +129,16 @@ func (c *Conv) runTask(worker, piece int) {
 			}
 			have = end
 		}
+		dst := c.output(worker, n, y, rows)
 		if c.plane {
-			c.planeStep(n, y, rows, strip)
+			c.planeStep(n, y, rows, strip, dst)
 		} else {
-			c.step(n, y, rows, p0, p1, strip)
+			c.step(n, y, rows, p0, p1, strip, dst)
 		}
 		if c.ep.Post != nil && c.groups == 1 {
 			row := c.wo * c.s.Cout
-			for r := y; r < y+rows; r++ {
-				at := (n*c.ho + r) * row
-				c.ep.Post(worker, n, r, c.dst[at:at+row:at+row])
+			for r := range rows {
+				c.ep.Post(worker, n, y+r, dst[r*row:(r+1)*row:(r+1)*row])
 			}
 		}
 	}
@@ -165,12 +174,20 @@ func (c *Conv) fill(worker, n, y int, dst []float32) {
 	}
 }
 
+// output is where a worker puts output rows [y, y+rows) of image n.
+func (c *Conv) output(worker, n, y, rows int) []float32 {
+	row := c.wo * c.s.Cout
+	if len(c.dst) == 0 {
+		return c.scratch.strips[worker][c.stripLen:][:rows*row]
+	}
+	return c.dst[(n*c.ho+y)*row:][:rows*row]
+}
+
 // step computes panels [p0, p1) of output rows [y, y+rows) of image n, y being the first row of
 // a step.
-func (c *Conv) step(n, y, rows, p0, p1 int, strip []float32) {
+func (c *Conv) step(n, y, rows, p0, p1 int, strip, dst []float32) {
 	w := c.w
 	at := (n*c.ho + y) * c.wo * c.s.Cout
-	dst := c.dst[at : at+rows*c.wo*c.s.Cout]
 	for i := range c.classes {
 		cl := &c.classes[i]
 		pixels := countResidue(rows, cl.first, c.rows.period) * cl.width

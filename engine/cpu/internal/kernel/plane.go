@@ -91,8 +91,7 @@ func (c *Conv) planeTaps(w *Packed) {
 }
 
 // planeStep computes output rows [y, y+rows) of image n from the strip.
-func (c *Conv) planeStep(n, y, rows int, strip []float32) {
-	at := (n*c.ho + y) * c.wo
+func (c *Conv) planeStep(n, y, rows int, strip, dst []float32) {
 	p := plane{ldd: c.wo}
 	width := c.w.isa.planeWidth()
 	for r := 0; r < rows; r += planeRows {
@@ -101,15 +100,14 @@ func (c *Conv) planeStep(n, y, rows int, strip []float32) {
 		for x := 0; x < c.wo; x += width {
 			p.n = min(width, c.wo-x)
 			p.src = strip[r*c.line+x:]
-			p.dst = c.dst[at+r*c.wo+x:]
+			p.dst = dst[r*c.wo+x:]
 			c.w.isa.computePlane(&p)
 		}
 	}
-	dst := c.dst[at : at+rows*c.wo]
 	if c.ep.Bias != nil {
 		binaryScalar(c.w.isa, opAdd, dst, dst, c.ep.Bias[0])
 	}
 	if c.ep.Add != nil {
-		binary(c.w.isa, opAdd, dst, dst, c.ep.Add[at:])
+		binary(c.w.isa, opAdd, dst, dst, c.ep.Add[(n*c.ho+y)*c.wo:])
 	}
 }

@@ -30,7 +30,7 @@ type winograd struct {
 	state    []winogradState // per worker
 
 	// The arguments of the run in progress.
-	dst    []float32
+	dst    []float32 // empty: every worker has a stage at the end of its scratch memory
 	src    Source
 	w      *Packed
 	ep     Epilogue
@@ -59,6 +59,9 @@ type winogradState struct {
 	// first+y, and there are rows up to have.
 	image, have, first int
 	next               int // number of the next row
+	// The pixels of the block go to out, whose first element is element outFirst of the result.
+	out      []float32
+	outFirst int
 }
 
 // winogradFits reports whether Winograd's method can compute a convolution.

@@ -32,6 +32,7 @@ func (c *winograd) run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Ep
 	c.dst, c.src, c.w, c.ep = nil, Source{}, nil, Epilogue{}
 	for i := range c.state {
 		clear(c.state[i].rows)
+		c.state[i].out = nil
 	}
 }
 
@@ -51,7 +52,7 @@ func (c *winograd) divide(workers int) {
 		// Blocks of half a size leave less of an imbalance.
 		c.bands = min(4*workers, rows)
 	}
-	if c.bands < 2*workers {
+	if c.bands < 2*workers && len(c.dst) > 0 {
 		c.groups = min((c.s.Cout+c.isa.panelWidth()-1)/c.isa.panelWidth(), (2*workers+c.bands-1)/c.bands)
 	}
 }
@@ -75,6 +76,7 @@ func (c *winograd) runTask(worker, piece int) {
 	st.image, st.next = -1, 0
 	for r := r0; r < r1; r += c.blockRow {
 		rows := min(c.blockRow, r1-r)
+		c.setOutput(worker, st, r)
 		for i := range rows {
 			c.getRows(worker, buf, st, r+i, &st.rows[i])
 		}
@@ -82,8 +84,8 @@ func (c *winograd) runTask(worker, piece int) {
 			end := min(rows*c.cols, t+c.chunk)
 			c.transformIn(buf, st, t, end)
 			for p := p0; p < p1; p++ {
-				c.multiply(buf, r, r1, t, end, p, p == p0)
-				c.transformOut(buf, r, t, end, p)
+				c.multiply(buf, st, r, r1, t, end, p, p == p0)
+				c.transformOut(buf, st, r, t, end, p)
 			}
 		}
 		if c.ep.Post != nil && c.groups == 1 {
@@ -91,11 +93,20 @@ func (c *winograd) runTask(worker, piece int) {
 			for i := range rows {
 				n, top := (r+i)/c.rows, (r+i)%c.rows*c.tile
 				for y := top; y < min(c.ho, top+c.tile); y++ {
-					at := (n*c.ho + y) * row
-					c.ep.Post(worker, n, y, c.dst[at:at+row:at+row])
+					at := (n*c.ho+y)*row - st.outFirst
+					c.ep.Post(worker, n, y, st.out[at:at+row:at+row])
 				}
 			}
 		}
+	}
+}
+
+// setOutput sets where a worker puts the pixels of the block that starts with row r.
+func (c *winograd) setOutput(worker int, st *winogradState, r int) {
+	st.out, st.outFirst = c.dst, 0
+	if len(c.dst) == 0 {
+		st.out = c.scratch.strips[worker][c.layout.size:]
+		st.outFirst = (r/c.rows*c.ho + r%c.rows*c.tile) * c.wo * c.s.Cout
 	}
 }
 
@@ -165,7 +176,7 @@ func (c *winograd) transformIn(buf []float32, st *winogradState, t, end int) {
 // multiply makes M of tiles [t, end) of the block that starts with row r, for panel p. The first
 // time it brings what comes next to the cache: the output pixels of the tiles, and the input of
 // the tiles after them, of a band that ends at row r1.
-func (c *winograd) multiply(buf []float32, r, r1, t, end, p int, first bool) {
+func (c *winograd) multiply(buf []float32, st *winogradState, r, r1, t, end, p int, first bool) {
 	l := &c.layout
 	b, _, _ := c.w.winogradPanel(p)
 	g := winogradProduct{
@@ -174,7 +185,7 @@ func (c *winograd) multiply(buf []float32, r, r1, t, end, p int, first bool) {
 		cPoint: l.mPoint, points: winogradPoints(c.tile),
 	}
 	if first {
-		g.fetch[0] = c.outputOf(r, t, end)
+		g.fetch[0] = c.outputOf(st, r, t, end)
 		g.fetchRegions = 1
 		if c.src.Row == nil && c.blockRow == 1 {
 			if next, ok := c.inputAfter(r, r1, end); ok {
@@ -193,10 +204,10 @@ func (c *winograd) multiply(buf []float32, r, r1, t, end, p int, first bool) {
 }
 
 // outputOf is where the pixels of tiles [t, end) of the block that starts with row r go.
-func (c *winograd) outputOf(r, t, end int) winogradFetch {
+func (c *winograd) outputOf(st *winogradState, r, t, end int) winogradFetch {
 	row := c.wo * c.s.Cout
 	n, y := (r+t/c.cols)/c.rows, (r+t/c.cols)%c.rows*c.tile
-	f := winogradFetch{from: c.dst[(n*c.ho+y)*row+t%c.cols*c.tile*c.s.Cout:], rows: 1, row: row}
+	f := winogradFetch{from: st.out[(n*c.ho+y)*row+t%c.cols*c.tile*c.s.Cout-st.outFirst:], rows: 1, row: row}
 	if c.blockRow == 1 { // a row of tiles or a part of it
 		f.rows, f.len = c.tile, min(row, (end-t)*c.tile*c.s.Cout)
 	} else { // whole rows of tiles
@@ -226,7 +237,7 @@ func (c *winograd) inputAfter(r, r1, t int) (f winogradFetch, ok bool) {
 
 // transformOut makes output pixels of M: panel p of tiles [t, end) of the block that starts with
 // row r.
-func (c *winograd) transformOut(buf []float32, r, t, end, p int) {
+func (c *winograd) transformOut(buf []float32, st *winogradState, r, t, end, p int) {
 	s, l := &c.s, &c.layout
 	_, col, cols := c.w.winogradPanel(p)
 	width := c.isa.panelWidth()
@@ -238,7 +249,7 @@ func (c *winograd) transformOut(buf []float32, r, t, end, p int) {
 		g.src, g.add = buf[m:l.size], nil
 		if x < c.outEnd && y+c.tile <= c.ho {
 			g.tiles = min(c.outEnd-x, end-t)
-			g.dst = c.dst[at:]
+			g.dst = st.out[at-st.outFirst:]
 			if c.ep.Add != nil {
 				g.add = c.ep.Add[at:]
 			}
@@ -253,7 +264,7 @@ func (c *winograd) transformOut(buf []float32, r, t, end, p int) {
 		for i := range min(c.tile, c.ho-y) {
 			for j := range min(c.tile, c.wo-x*c.tile) {
 				from := g.dst[i*g.row+j*width : i*g.row+j*width+cols]
-				to := c.dst[at+(i*c.wo+j)*s.Cout:][:cols]
+				to := st.out[at-st.outFirst+(i*c.wo+j)*s.Cout:][:cols]
 				copy(to, from)
 				if c.ep.Add != nil {
 					binary(c.isa, opAdd, to, to, c.ep.Add[at+(i*c.wo+j)*s.Cout:][:cols])
