@@ -84,9 +84,10 @@ type Prior struct {
 
 // Engine is what computed.
 type Engine struct {
-	Name    string `json:"name"`
-	ISA     string `json:"isa,omitempty"` // instruction set of the kernels: portable, avx2, avx512, neon
-	Threads int    `json:"threads,omitempty"`
+	Name      string `json:"name"`
+	ISA       string `json:"isa,omitempty"`       // instruction set of the kernels: portable, avx2, avx512, neon
+	Precision string `json:"precision,omitempty"` // of the network's arithmetic: f32, bf16
+	Threads   int    `json:"threads,omitempty"`
 }
 
 // Sampler holds every setting of the sampling method.

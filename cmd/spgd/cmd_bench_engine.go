@@ -32,6 +32,7 @@ func (o *benchEngineOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.batch, "batch", 1, "`NUMBER` of images")
 	f.IntVar(&o.runs, "runs", 5, "`NUMBER` of timed runs, after one that is not timed")
 	o.engineOptions.AddFlags(f)
+	o.addPrecision(f)
 }
 
 func newBenchEngineCommand(c *console) *cobra.Command {
@@ -71,6 +72,7 @@ const (
 type engineTimes struct {
 	Prior      string  `json:"prior"`
 	ISA        string  `json:"isa"`
+	Precision  string  `json:"precision"`
 	Threads    int     `json:"threads"`
 	Size       int     `json:"size"`
 	Batch      int     `json:"batch"`
@@ -124,8 +126,8 @@ func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, prio
 	if c.json {
 		return c.printJSON(t)
 	}
-	return c.printf("%s, %d x %dx%d, %d threads, %s\nforward        %8.3f s (fastest %.3f)\nforward + VJP  %8.3f s (fastest %.3f)\ncompile        %8.3f s\narithmetic     %8.0f GFLOP/s of %.0f\nmemory         %8.0f MiB\n",
-		t.Prior, t.Batch, t.Size, t.Size, t.Threads, t.ISA, t.Forward, t.ForwardMin, t.VJP, t.VJPMin, t.Compile, t.GFLOPS, t.PeakGFLOPS, float64(t.PeakBytes)/(1<<20))
+	return c.printf("%s, %d x %dx%d, %s, %d threads, %s\nforward        %8.3f s (fastest %.3f)\nforward + VJP  %8.3f s (fastest %.3f)\ncompile        %8.3f s\narithmetic     %8.0f GFLOP/s of %.0f\nmemory         %8.0f MiB\n",
+		t.Prior, t.Batch, t.Size, t.Size, t.Precision, t.Threads, t.ISA, t.Forward, t.ForwardMin, t.VJP, t.VJPMin, t.Compile, t.GFLOPS, t.PeakGFLOPS, float64(t.PeakBytes)/(1<<20))
 }
 
 // timeEngine compiles and runs both programs in turn.
@@ -151,7 +153,7 @@ func timeEngine(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchE
 	}
 	r := o.record()
 	t := &engineTimes{
-		Prior: m.Name(), ISA: r.ISA, Threads: r.Threads, Size: o.size, Batch: o.batch, Runs: o.runs,
+		Prior: m.Name(), ISA: r.ISA, Precision: r.Precision, Threads: r.Threads, Size: o.size, Batch: o.batch, Runs: o.runs,
 		Compile: time.Since(start).Seconds(),
 	}
 

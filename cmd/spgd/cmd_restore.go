@@ -38,6 +38,7 @@ func (o *restoreOptions) AddFlags(f *pflag.FlagSet) {
 	f.Uint64Var(&o.seed, "seed", 0, "`SEED` of the random numbers: the starting noise, and the place of a drawn mask or kernel")
 	o.priorOptions.AddFlags(f)
 	o.engineOptions.AddFlags(f)
+	o.addPrecision(f)
 }
 
 func newRestoreCommand(c *console) *cobra.Command {

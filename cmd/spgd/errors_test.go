@@ -77,6 +77,7 @@ var errorCases = []errorCase{
 	{"flag that is true or false", denoise + "--invert-mask=maybe", exitUsage, "true or false"},
 	{"unknown flag before the command", "--zzzzzzzzzz", exitUsage, "see spgd --help"},
 	{"negative threads", denoise + "--threads -1", exitUsage, "threads"},
+	{"unknown precision", denoise + "--precision fp8", exitUsage, "f32, bf16"},
 
 	{"sr without scale", "restore --task sr photo.png -o out.png", exitUsage, "--scale"},
 	{"scale too small", "restore --task sr --scale 1 photo.png -o out.png", exitUsage, "factor 1"},
@@ -354,6 +355,9 @@ func TestSeparateProcess(t *testing.T) {
 		if r := process(program, []string{"version"}, "SPGD_ISA=portable"); r.code != exitOK || !strings.Contains(r.out, "portable") {
 			t.Errorf("exit code %d, stdout %q, stderr %q", r.code, r.out, r.errOut)
 		}
+	})
+	t.Run("bf16 on a processor without it", func(t *testing.T) {
+		checkError(t, process(program, append(command(dir, denoise), "--precision", "bf16"), "SPGD_ISA=portable"), exitUsage, "AVX-512 BF16")
 	})
 	t.Run("unknown convolution", func(t *testing.T) {
 		checkError(t, process(program, command(dir, denoise), "SPGD_CONV=magic"), exitUsage, "SPGD_CONV")

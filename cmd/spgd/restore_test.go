@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/engine/cpu"
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/report"
 )
@@ -116,6 +119,34 @@ func rms(a, b *imageio.Image) float64 {
 		sum += d * d
 	}
 	return math.Sqrt(sum / float64(len(a.Pix)))
+}
+
+// TestRestoreBF16: bfloat16 gives nearly the same picture, and the record says so.
+func TestRestoreBF16(t *testing.T) {
+	if e, err := engine.New(engine.Options{Precision: cpu.PrecisionBF16}); errors.Is(err, cpu.ErrNoBF16) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	} else {
+		e.Close()
+	}
+	dir := t.TempDir()
+	y := filepath.Join(dir, "y.png")
+	writeImage(t, y, testImage(64, 64, 3), imageio.WriteOptions{})
+	images := make(map[string]*imageio.Image)
+	for _, precision := range []string{cpu.PrecisionF32, cpu.PrecisionBF16} {
+		out := filepath.Join(dir, precision+".png")
+		args := append([]string{"restore", "--task", "denoise", "--noise", "0.1", y, "-o", out, "--depth", "16", "--precision", precision, "--json"}, few...)
+		r := parseRun(t, mustRun(t, args...))
+		if r.Engine.Precision != precision {
+			t.Errorf("the record says %q of %s", r.Engine.Precision, precision)
+		}
+		images[precision], _ = readImage(t, out)
+	}
+	// A level of 8 bits is 2/255 of the range.
+	if d := rms(images[cpu.PrecisionF32], images[cpu.PrecisionBF16]); d > 4.0/255 {
+		t.Errorf("bf16 differs from f32 by %g rms", d)
+	}
 }
 
 // TestReproducible: the same seed gives the same bytes whatever the number of threads and the name

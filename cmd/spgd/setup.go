@@ -20,11 +20,20 @@ import (
 const defaultPrior = "natural-small"
 
 // engineOptions say what computes.
-type engineOptions struct{ threads int }
+type engineOptions struct {
+	threads   int
+	precision string
+}
 
-// AddFlags adds them.
+// AddFlags adds those that every command has which computes.
 func (o *engineOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.threads, "threads", 0, "`NUMBER` of processor threads, which does not change the result (default all)")
+}
+
+// addPrecision adds the flag of the commands that evaluate a network.
+func (o *engineOptions) addPrecision(f *pflag.FlagSet) {
+	addChoice(f, &o.precision, "precision", "precision", cpu.PrecisionF32,
+		"precision of the network's arithmetic; bf16 is faster and coarser, and needs a processor\nwith AVX-512 BF16", []string{cpu.PrecisionF32, cpu.PrecisionBF16})
 }
 
 func (o *engineOptions) start() (*engine.Engine, error) {
@@ -34,7 +43,11 @@ func (o *engineOptions) start() (*engine.Engine, error) {
 	if o.threads > cpu.MaxThreads {
 		return nil, usagef("--threads %d: there can be at most %d", o.threads, cpu.MaxThreads)
 	}
-	return engine.New(engine.Options{Threads: o.threads})
+	e, err := engine.New(engine.Options{Threads: o.threads, Precision: o.precision})
+	if errors.Is(err, cpu.ErrNoBF16) {
+		return nil, as(errUsage, err)
+	}
+	return e, err
 }
 
 func (o *engineOptions) record() report.Engine {
@@ -42,7 +55,7 @@ func (o *engineOptions) record() report.Engine {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return report.Engine{Name: cpu.BackendName, ISA: cpu.ISA(), Threads: threads}
+	return report.Engine{Name: cpu.BackendName, ISA: cpu.ISA(), Precision: o.precision, Threads: threads}
 }
 
 // priorOptions say which prior is used.
