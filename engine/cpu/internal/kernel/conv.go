@@ -119,7 +119,8 @@ type Conv struct {
 	src   Source
 	w     *Packed
 	ep    Epilogue
-	bands int // bands per image
+	bands int   // bands per image
+	cuts  []int // periods of rows where they begin
 	// groups is the number of groups of panels.
 	groups int
 	direct bool // the strip is a part of src.Flat

@@ -75,7 +75,9 @@ func (c *Conv) rowsInside() bool {
 // divide chooses bands and groups so that each worker has a few pieces, of about 100 pixels or
 // more.
 func (c *Conv) divide(workers int) {
+	periods := (c.ho + c.rows.period - 1) / c.rows.period
 	c.bands, c.groups = 1, 1
+	c.cuts = append(c.cuts[:0], 0, periods)
 	if workers == 1 {
 		return
 	}
@@ -83,10 +85,12 @@ func (c *Conv) divide(workers int) {
 	if work < serialWork {
 		return
 	}
-	periods := (c.ho + c.rows.period - 1) / c.rows.period
 	pixels := c.rows.period * c.wo
 	minPeriods := (8*maxRows + pixels - 1) / pixels
-	c.bands = max(1, min((4*workers+c.s.N-1)/c.s.N, periods/minPeriods))
+	if c.s.N < 4*workers && periods >= 2*minPeriods {
+		c.cuts = cutBands(c.cuts[:0], periods, minPeriods, (workers+c.s.N-1)/c.s.N)
+		c.bands = len(c.cuts) - 1
+	}
 	if pieces := c.s.N * c.bands; pieces < 2*workers && len(c.dst) > 0 {
 		c.groups = min(c.w.panels(), (2*workers+pieces-1)/pieces)
 	}
@@ -105,8 +109,7 @@ func (c *Conv) runTask(worker, piece int) {
 	n, band := piece/c.bands, piece%c.bands
 	p0, p1 := group*c.w.panels()/c.groups, (group+1)*c.w.panels()/c.groups
 	period := c.rows.period
-	periods := (c.ho + period - 1) / period
-	y0, y1 := band*periods/c.bands*period, min(c.ho, (band+1)*periods/c.bands*period)
+	y0, y1 := c.cuts[band]*period, min(c.ho, c.cuts[band+1]*period)
 
 	have := 0 // input rows below this one are in the strip already
 	for y := y0; y < y1; y += c.stepRows {

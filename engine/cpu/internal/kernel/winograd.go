@@ -34,8 +34,9 @@ type winograd struct {
 	src    Source
 	w      *Packed
 	ep     Epilogue
-	bands  int // of the rows of tiles of all images
-	groups int // of panels
+	bands  int   // of the rows of tiles of all images
+	cuts   []int // where they begin
+	groups int   // of panels
 	task   func(worker, piece int)
 	post   func(worker, piece int)
 }

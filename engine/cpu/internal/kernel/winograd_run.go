@@ -38,20 +38,21 @@ func (c *winograd) run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Ep
 
 // divide chooses bands and groups so that each worker has a few pieces.
 func (c *winograd) divide(workers int) {
+	rows := c.rows * c.s.N
 	c.bands, c.groups = 1, 1
+	c.cuts = append(c.cuts[:0], 0, rows)
 	if workers == 1 {
 		return
 	}
-	rows := c.rows * c.s.N
 	if rows*c.cols*winogradPoints(c.tile)*c.s.Cin*c.s.Cout < serialWork {
 		return
 	}
-	blocks := (rows + c.blockRow - 1) / c.blockRow
-	c.bands = min(4*workers, blocks)
-	if c.bands < 4*workers && c.bands > workers {
-		// Blocks of half a size leave less of an imbalance.
-		c.bands = min(4*workers, rows)
+	unit := c.blockRow
+	if blocks := (rows + unit - 1) / unit; blocks < 4*workers && blocks > workers {
+		unit = (unit + 1) / 2 // blocks of half a size leave less of an imbalance
 	}
+	c.cuts = cutBands(c.cuts[:0], rows, unit, workers)
+	c.bands = len(c.cuts) - 1
 	if c.bands < 2*workers && len(c.dst) > 0 {
 		c.groups = min((c.s.Cout+c.isa.panelWidth()-1)/c.isa.panelWidth(), (2*workers+c.bands-1)/c.bands)
 	}
@@ -67,8 +68,7 @@ func (c *winograd) runTask(worker, piece int) {
 	band, group := piece/c.groups, piece%c.groups
 	panels := (c.s.Cout + c.isa.panelWidth() - 1) / c.isa.panelWidth()
 	p0, p1 := group*panels/c.groups, (group+1)*panels/c.groups
-	all := c.rows * c.s.N
-	r0, r1 := band*all/c.bands, (band+1)*all/c.bands
+	r0, r1 := c.cuts[band], c.cuts[band+1]
 
 	buf := c.scratch.strips[worker]
 	clear(buf[c.layout.zero:c.layout.edge])
