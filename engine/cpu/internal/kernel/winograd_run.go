@@ -54,7 +54,7 @@ func (c *winograd) divide(workers int) {
 	c.cuts = cutBands(c.cuts[:0], rows, unit, workers)
 	c.bands = len(c.cuts) - 1
 	if c.bands < 2*workers && len(c.dst) > 0 {
-		c.groups = min((c.s.Cout+c.isa.panelWidth()-1)/c.isa.panelWidth(), (2*workers+c.bands-1)/c.bands)
+		c.groups = min((c.s.Cout+c.isa.panelWidth()-1)/c.isa.panelWidth(), (workers+c.bands-1)/c.bands)
 	}
 }
 
