@@ -223,13 +223,14 @@ type emitter struct {
 	*plan
 	programs map[*vertex]*program
 	done     map[*vertex]bool
+	open     map[*vertex]bool // done, as parts of steps that are not emitted yet
 }
 
 // largeElements is the size from which on a value is computed in the order of the graph.
 const largeElements = 1 << 12
 
 func (p *plan) emit() {
-	e := emitter{plan: p, programs: make(map[*vertex]*program), done: make(map[*vertex]bool)}
+	e := emitter{plan: p, programs: make(map[*vertex]*program), done: make(map[*vertex]bool), open: make(map[*vertex]bool)}
 	for _, v := range p.vertices {
 		if v.stored && (v.kind == vertexPoint || v.kind == vertexView) {
 			e.programs[v] = compileProgram(v)
@@ -273,7 +274,7 @@ func (e *emitter) demand(v *vertex, place int) {
 	if e.done[v] { // as a companion
 		return
 	}
-	e.done[v] = true // not before: needsPending asks what is computed already
+	e.done[v], e.open[v] = true, true // not before: needsOpen asks what is computed already
 	group := []*vertex{v}
 	switch {
 	case v.kind == vertexReduce:
@@ -285,6 +286,7 @@ func (e *emitter) demand(v *vertex, place int) {
 	e.steps = append(e.steps, e.step(v, group))
 	for _, u := range group {
 		e.done[u] = true
+		delete(e.open, u)
 		e.note(u, at)
 	}
 }
@@ -296,11 +298,11 @@ func (e *emitter) demandReads(v *vertex, place int) {
 }
 
 // companions finds reductions that can share the pass of v: they come before the step that
-// wants v, read something large that v reads, and do not need v.
+// wants v, read something large that v reads, and need neither v nor one another.
 func (e *emitter) companions(v *vertex, place int) []*vertex {
 	var found []*vertex
 	for _, u := range e.vertices[:place] {
-		if u.kind != vertexReduce || e.done[u] || !alikeReductions(v, u) || !e.shares(v, u) || e.needsPending(u, v) {
+		if u.kind != vertexReduce || e.done[u] || !alikeReductions(v, u) || !e.shares(v, u) || e.needsOpen(u, make(map[*vertex]bool)) {
 			continue
 		}
 		if len(found) == maxCompanions {
@@ -310,7 +312,7 @@ func (e *emitter) companions(v *vertex, place int) []*vertex {
 		if e.done[u] { // one of its operands' companions
 			continue
 		}
-		e.done[u] = true
+		e.done[u], e.open[u] = true, true
 		found = append(found, u)
 	}
 	return found
@@ -326,11 +328,12 @@ func (e *emitter) shares(v, u *vertex) bool {
 	})
 }
 
-// needsPending says whether u needs v, or a value of any size that is not computed yet and
-// whose computation would have to go through v.
-func (e *emitter) needsPending(u, v *vertex) bool {
+// needsOpen says whether u needs a value of a step that is still being put together, directly or
+// through values that are not computed yet. seen are the vertices that are known not to.
+func (e *emitter) needsOpen(u *vertex, seen map[*vertex]bool) bool {
+	seen[u] = true
 	for _, r := range u.reads() {
-		if r == v || !e.done[r] && r.kind != vertexParameter && r.kind != vertexConstant && e.needsPending(r, v) {
+		if e.open[r] || !seen[r] && !e.done[r] && e.needsOpen(r, seen) {
 			return true
 		}
 	}

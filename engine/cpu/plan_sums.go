@@ -36,7 +36,7 @@ func (e *emitter) sumsOf(v *vertex) []*vertex {
 		}
 		reads := u.reads()
 		if !slices.Contains(reads, v) || slices.ContainsFunc(reads, func(r *vertex) bool {
-			return r != v && !e.done[r] && r.kind != vertexParameter && r.kind != vertexConstant
+			return r != v && (e.open[r] || !e.done[r] && r.kind != vertexParameter && r.kind != vertexConstant)
 		}) {
 			continue
 		}

@@ -312,3 +312,42 @@ func broadcastable(a, b *Node) bool {
 	}
 	return true
 }
+
+// TestPlanChainedReductions holds chains of small reductions over the same values, each of which
+// needs the one before, to the interpreter: two conjugate-gradient iterations in one graph.
+func TestPlanChainedReductions(t *testing.T) {
+	for _, steps := range []int{1, 2, 3, 5} {
+		build := func(in []*Node) []*Node {
+			dot := func(a, b *Node) *Node { return ReduceAndKeep(Mul(a, b), ReduceSum, 1, 2, 3) }
+			var out []*Node
+			for _, scale := range []float64{1.1, 1.3, 1.7} {
+				x, r, p := ZerosLike(in[0]), in[0], in[0]
+				rr := dot(r, r)
+				for range steps {
+					mp := Mul(p, AddScalar(MulScalar(in[1], 0.3), scale))
+					alpha := Div(rr, dot(p, mp))
+					x, r = Add(x, Mul(alpha, p)), Sub(r, Mul(alpha, mp))
+					next := dot(r, r)
+					p = Add(r, Mul(Div(next, rr), p))
+					rr = next
+				}
+				out = append(out, x, rr)
+			}
+			return out
+		}
+		for _, n := range []int{1, 2} {
+			dims := [][]int{{n, 7, 9, 3}, {1, 7, 9, 3}}
+			in := randomArrays(rand.New(rand.NewPCG(1, uint64(n))), dims)
+			for i, v := range in[1] {
+				in[1][i] = v / (1 + v*v)
+			}
+			want := runOn(t, newInterpreted(t), in, dims, build)
+			got := runOn(t, newTestBackend(t, 2), in, dims, build)
+			for i := range want {
+				if r := relative(got[i], want[i]); !(r < 1e-3) {
+					t.Errorf("%d steps, %d images, output %d: relative error %.2g", steps, n, i, r)
+				}
+			}
+		}
+	}
+}
