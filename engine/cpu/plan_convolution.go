@@ -45,7 +45,7 @@ func newConvolutionStep(p *plan, c, out *vertex, finish *program, sums []*vertex
 	if c.in[1].base.kind != vertexParameter {
 		algorithm = kernel.Direct // packing would cost more than it saves
 	}
-	conv, err := kernel.NewConv(shape, algorithm, p.workers, &p.strips)
+	conv, err := kernel.NewConv(shape, algorithm, kernel.F32, p.workers, &p.strips)
 	if err != nil {
 		panic(err) // supportsConvolution said otherwise
 	}
@@ -103,7 +103,7 @@ func (s *convolutionStep) run(x *execution) error {
 	var w *kernel.Packed
 	if k.base.kind == vertexParameter {
 		form := packKey(packConvolution, v)
-		form.tile = s.conv.Tile()
+		form.tile, form.precision = s.conv.Tile(), s.conv.Precision()
 		w = x.bufs[k.base.id].packedAs(form, pack)
 	} else {
 		s.pack = pack(s.pack)

@@ -50,7 +50,8 @@ func (s *productStep) run(x *execution) error {
 // packedForm identifies a packed form of a buffer's data.
 type packedForm struct {
 	use           packedUse
-	tile          int // of Winograd's method
+	tile          int              // of Winograd's method
+	precision     kernel.Precision // of a convolution
 	off           int
 	dims, strides [4]int
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"runtime"
 
-	processor "golang.org/x/sys/cpu"
-
 	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
 )
 
@@ -30,13 +28,10 @@ func parsePrecision(name string) (bf16 bool, err error) {
 	case "", PrecisionF32:
 		return false, nil
 	case PrecisionBF16:
-		if !hasBF16() {
+		if !kernel.HasBF16() {
 			return false, fmt.Errorf("cpu: %w: precision bf16 needs AVX-512 BF16, which this %s processor lacks or SPGD_ISA hides (instruction set in use: %s); f32 works", ErrNoBF16, runtime.GOARCH, kernel.ISA())
 		}
 		return true, nil
 	}
 	return false, fmt.Errorf("cpu: %w %q (want f32 or bf16)", ErrPrecision, name)
 }
-
-// hasBF16 says whether processor and instruction set in use multiply bfloat16 numbers.
-func hasBF16() bool { return kernel.ISA() == "avx512" && processor.X86.HasAVX512BF16 }

@@ -35,7 +35,7 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 }
 
 // Tile is the size of the tiles of Winograd's method that the plan uses, 0 for direct convolution.
-// Plans with equal tiles share packed kernels.
+// Plans of equal Tile and Precision share packed kernels.
 func (c *Conv) Tile() int {
 	if c.wino == nil {
 		return 0
@@ -43,12 +43,21 @@ func (c *Conv) Tile() int {
 	return c.wino.tile
 }
 
+// Precision is that of the plan's factors: F32 also if the plan was made with BF16, where that would
+// gain nothing.
+func (c *Conv) Precision() Precision {
+	if c.wino == nil {
+		return F32
+	}
+	return c.wino.prec
+}
+
 // Pack packs a kernel for the plan, with the threads of p, which may be nil; see PackConv for the
 // strides. It reuses the memory of dst where it fits; dst may be nil.
 func (c *Conv) Pack(p *pool.Pool, dst *Packed, w []float32, offset, sh, sw, si, so int) *Packed {
 	s := &c.s
 	if c.wino != nil {
-		return packWinograd(c.wino.isa, c.wino.tile, p, dst, s.Cin, s.Cout, w, offset, sh, sw, si, so)
+		return packWinograd(c.wino.isa, c.wino.prec, c.wino.tile, p, dst, s.Cin, s.Cout, w, offset, sh, sw, si, so)
 	}
 	return PackConv(dst, s.KH, s.KW, s.Cin, s.Cout, w, offset, sh, sw, si, so)
 }
@@ -56,14 +65,14 @@ func (c *Conv) Pack(p *pool.Pool, dst *Packed, w []float32, offset, sh, sw, si, 
 // PackedBytes is the size of a kernel packed for the plan.
 func (c *Conv) PackedBytes() int {
 	if c.wino != nil {
-		return 4 * winogradPackedLen(c.wino.isa, c.wino.tile, c.s.Cin, c.s.Cout)
+		return 4 * winogradPackedLen(c.wino.isa, c.wino.prec, c.wino.tile, c.s.Cin, c.s.Cout)
 	}
 	return 4 * packedLen(active, c.s.KH*c.s.KW*c.s.Cin, c.s.Cout)
 }
 
 // tile chooses the tile for a shape, 0 for direct convolution. It looks at one image only, so that
 // an image has the same result in every batch.
-func (a Algorithm) tile(is isa, s ConvShape) int {
+func (a Algorithm) tile(is isa, prec Precision, s ConvShape) int {
 	if a == Direct || !winogradFits(s) {
 		return 0
 	}
@@ -76,7 +85,7 @@ func (a Algorithm) tile(is isa, s ConvShape) int {
 		if tile == 4 && winogradPoints(tile)*s.Cin > maxPackedRatio*h*w {
 			continue
 		}
-		if cost := winogradCost(is, tile, s, h, w); cost < least {
+		if cost := winogradCost(is, prec, tile, s, h, w); cost < least {
 			best, least = tile, cost
 		}
 	}
@@ -97,14 +106,14 @@ func directCost(is isa, s ConvShape, h, w int) float64 {
 
 // winogradCost is the cost with tiles of the given size: the product or the time to read the packed
 // kernel, whichever is longer, and the transforms.
-func winogradCost(is isa, tile int, s ConvShape, h, w int) float64 {
+func winogradCost(is isa, prec Precision, tile int, s ConvShape, h, w int) float64 {
 	const (
 		fastBytes = 16 // of the packed kernel, in the time unit, from the third-level cache
 		slowBytes = 7  // ... and from memory
 		cacheSize = 16 << 20
 	)
 	tiles := (h + tile - 1) / tile * ((w + tile - 1) / tile)
-	floats := winogradPackedLen(is, tile, s.Cin, s.Cout)
+	floats := winogradPackedLen(is, prec, tile, s.Cin, s.Cout)
 	product := float64(floats) * float64(roundUp(tiles, winogradRows)) / 16
 	bytes := 4 * float64(floats) * float64((tiles+63)/64)
 	read := bytes / fastBytes

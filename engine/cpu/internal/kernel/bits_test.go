@@ -91,7 +91,7 @@ func TestBitsAcrossArchitectures(t *testing.T) {
 
 func convBits(is isa, s ConvShape) []float32 {
 	x, w, bias, add := s.random(26)
-	c, err := NewConv(s, Direct, 1, nil)
+	c, err := NewConv(s, Direct, F32, 1, nil)
 	if err != nil {
 		panic(err)
 	}

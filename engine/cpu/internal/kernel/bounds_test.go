@@ -111,7 +111,7 @@ func TestBounds(t *testing.T) {
 				}
 				doing = fmt.Sprintf("%+v, at the end: %v", s, atEnd)
 				_, w, _, _ := s.random(32)
-				c, err := NewConv(s, Direct, 1, nil)
+				c, err := NewConv(s, Direct, F32, 1, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -146,9 +146,10 @@ const stripFloats = 64 << 10
 // offsets in a class grow with it.
 const stepPixels = 2048
 
-// NewConv plans a convolution, by algorithm a, for the given number of workers. Scratch may be nil:
-// then the plan has its own. It returns an error for an impossible shape.
-func NewConv(s ConvShape, a Algorithm, workers int, scratch *Scratch) (*Conv, error) {
+// NewConv plans a convolution, by algorithm a and in precision prec, for the given number of
+// workers. Scratch may be nil: then the plan has its own. It returns an error for an impossible
+// shape, and for BF16 unless HasBF16.
+func NewConv(s ConvShape, a Algorithm, prec Precision, workers int, scratch *Scratch) (*Conv, error) {
 	s = s.normalised()
 	if min(s.N, s.H, s.W, s.Cin, s.KH, s.KW, s.Cout) < 1 {
 		return nil, fmt.Errorf("kernel: convolution with an empty dimension: %+v", s)
@@ -159,6 +160,9 @@ func NewConv(s ConvShape, a Algorithm, workers int, scratch *Scratch) (*Conv, er
 	if workers < 1 {
 		return nil, errors.New("kernel: convolution without workers")
 	}
+	if prec == BF16 && !HasBF16() {
+		return nil, fmt.Errorf("kernel: convolution in bf16, which instruction set %s of this processor lacks", active)
+	}
 	if scratch == nil {
 		scratch = new(Scratch)
 	}
@@ -167,8 +171,8 @@ func NewConv(s ConvShape, a Algorithm, workers int, scratch *Scratch) (*Conv, er
 	if c.ho < 1 || c.wo < 1 {
 		return nil, fmt.Errorf("kernel: convolution with an empty output: %+v", s)
 	}
-	if tile := a.tile(active, s); tile > 0 {
-		c.wino = newWinograd(active, s, tile, workers, scratch)
+	if tile := a.tile(active, prec, s); tile > 0 {
+		c.wino = newWinograd(active, prec, s, tile, workers, scratch)
 		return c, nil
 	}
 	c.task, c.post = c.runTask, c.runPost

@@ -42,6 +42,9 @@ func (c *Conv) Run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Epilog
 	if w.tile != c.Tile() {
 		panic(fmt.Sprintf("kernel: kernel packed for tiles of %d, convolution planned for %d", w.tile, c.Tile()))
 	}
+	if w.prec != c.Precision() {
+		panic(fmt.Sprintf("kernel: kernel packed as %s, convolution planned for %s", w.prec, c.Precision()))
+	}
 	if c.wino != nil {
 		c.wino.run(p, dst, src, w, ep)
 		return

@@ -114,7 +114,7 @@ func TestSparsePlane(t *testing.T) {
 		}
 		want, scale := naiveConv(s, x, w)
 		eachISA(t, func(t *testing.T, is isa) {
-			c, err := NewConv(s, Direct, 1, nil)
+			c, err := NewConv(s, Direct, F32, 1, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +142,7 @@ func TestConv(t *testing.T) {
 		var fused []float32 // by the first instruction set with fused multiply-add
 		eachISA(t, func(t *testing.T, is isa) {
 			packed := packHWIO(is, s, w)
-			c, err := NewConv(s, Direct, 3, &scratch)
+			c, err := NewConv(s, Direct, F32, 3, &scratch)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +198,7 @@ func TestConvPost(t *testing.T) {
 		x, w, bias, _ := s.random(uint64(i))
 		ho, wo := s.Out()
 		packed := packHWIO(active, s, w)
-		c, err := NewConv(s, Direct, 2, nil)
+		c, err := NewConv(s, Direct, F32, 2, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -240,14 +240,14 @@ func TestConvBatch(t *testing.T) {
 		s := square(3, 19, 20, 3, 37, 1, 1)
 		x, w, _, _ := s.random(1)
 		packed := packHWIO(is, s, w)
-		batch, err := NewConv(s, Direct, 2, nil)
+		batch, err := NewConv(s, Direct, F32, 2, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		all := make([]float32, 3*19*19*37)
 		batch.Run(p, all, Source{Flat: x}, packed, Epilogue{})
 		s.N = 1
-		single, err := NewConv(s, Direct, 2, nil)
+		single, err := NewConv(s, Direct, F32, 2, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,11 +297,11 @@ func TestNewConvErrors(t *testing.T) {
 	} {
 		s := good
 		change(&s)
-		if _, err := NewConv(s, Direct, 1, nil); err == nil {
+		if _, err := NewConv(s, Direct, F32, 1, nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, err := NewConv(good, Direct, 0, nil); err == nil {
+	if _, err := NewConv(good, Direct, F32, 0, nil); err == nil {
 		t.Error("no workers: no error")
 	}
 }
@@ -309,7 +309,7 @@ func TestNewConvErrors(t *testing.T) {
 func TestConvNoAllocation(t *testing.T) {
 	s := square(1, 64, 16, 3, 32, 1, 1)
 	x, w, _, _ := s.random(1)
-	c, err := NewConv(s, Direct, 1, nil)
+	c, err := NewConv(s, Direct, F32, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +350,7 @@ func BenchmarkConv(b *testing.B) {
 				ho, wo := s.Out()
 				dst := make([]float32, s.N*ho*wo*s.Cout)
 				packed := packHWIO(active, s, w)
-				c, err := NewConv(s, Direct, threads, nil)
+				c, err := NewConv(s, Direct, F32, threads, nil)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -10,6 +10,7 @@ type Packed struct {
 	isa  isa
 	k, n int
 	tile int // of Winograd's method; 0: the matrix itself
+	prec Precision
 	data []float32
 }
 
@@ -83,7 +84,7 @@ func reset(dst *Packed, s isa, k, n int) *Packed {
 	if cap(dst.data) < size {
 		dst.data = make([]float32, size)
 	}
-	dst.isa, dst.k, dst.n, dst.tile, dst.data = s, k, n, 0, dst.data[:size]
+	dst.isa, dst.prec, dst.k, dst.n, dst.tile, dst.data = s, F32, k, n, 0, dst.data[:size]
 	return dst
 }
 

@@ -12,14 +12,17 @@ import (
 func TestStage(t *testing.T) {
 	type testCase struct {
 		s    ConvShape
-		tile int
+		tile int // 0: direct
+		prec Precision
 	}
 	var cases []testCase
 	for _, s := range append(convShapes, square(1, 4, 64, 3, 256, 1, 1), square(4, 32, 8, 3, 40, 1, 1)) {
-		cases = append(cases, testCase{s, 0})
+		cases = append(cases, testCase{s, 0, F32})
 	}
 	for _, s := range append(winogradShapes, square(1, 12, 64, 3, 256, 1, 1), square(6, 16, 32, 3, 32, 1, 1)) {
-		cases = append(cases, testCase{s, 2}, testCase{s, 4})
+		for _, v := range winogradVariants {
+			cases = append(cases, testCase{s, v.tile, v.prec})
+		}
 	}
 	one, three := pool.New(1), pool.New(3)
 	defer one.Close()
@@ -30,12 +33,12 @@ func TestStage(t *testing.T) {
 		row := wo * tc.s.Cout
 		want := make([]float32, tc.s.N*ho*row)
 		for j, limit := range []int{0, 3 * row, 20 * row, stageFloats} {
-			c, err := NewConv(tc.s, Direct, 3, nil)
+			c, err := NewConv(tc.s, Direct, F32, 3, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if tc.tile > 0 {
-				c.wino = newWinograd(active, tc.s, tc.tile, 3, c.scratch)
+				c.wino = newWinograd(active, tc.prec, tc.s, tc.tile, 3, c.scratch)
 			}
 			packed := c.Pack(nil, nil, w, 0, tc.s.KW*tc.s.Cin*tc.s.Cout, tc.s.Cin*tc.s.Cout, tc.s.Cout, 1)
 			if j == 0 {
@@ -48,7 +51,7 @@ func TestStage(t *testing.T) {
 				size = 4 * 3 * row // at least a row for each worker
 			}
 			if grown := c.ScratchBytes() - before; grown < size {
-				t.Errorf("%+v tile %d: a stage of %d rows takes %d bytes, want %d or more", tc.s, tc.tile, limit/row, grown, size)
+				t.Errorf("%+v tile %d %s: a stage of %d rows takes %d bytes, want %d or more", tc.s, tc.tile, tc.prec, limit/row, grown, size)
 			}
 			for name, src := range map[string]Source{"flat": {Flat: x}, "rows": rowSource(tc.s, x)} {
 				for _, p := range []*pool.Pool{one, three} {
@@ -59,7 +62,7 @@ func TestStage(t *testing.T) {
 						defer mu.Unlock()
 						seen[n*ho+y]++
 						if len(got) != row || !sameBits(got, want[(n*ho+y)*row:][:row]) {
-							t.Errorf("%+v tile %d, stage of %d rows, source %s: row %d of image %d differs", tc.s, tc.tile, limit/row, name, y, n)
+							t.Errorf("%+v tile %d %s, stage of %d rows, source %s: row %d of image %d differs", tc.s, tc.tile, tc.prec, limit/row, name, y, n)
 						}
 						for k := range got { // the row is the caller's
 							got[k] = 7
@@ -67,7 +70,7 @@ func TestStage(t *testing.T) {
 					}})
 					for r, times := range seen {
 						if times != 1 {
-							t.Fatalf("%+v tile %d, stage of %d rows: row %d handed over %d times", tc.s, tc.tile, limit/row, r, times)
+							t.Fatalf("%+v tile %d %s, stage of %d rows: row %d handed over %d times", tc.s, tc.tile, tc.prec, limit/row, r, times)
 						}
 					}
 				}
@@ -88,7 +91,7 @@ func TestStageErrors(t *testing.T) {
 		"no post":  {true, Epilogue{}},
 		"residual": {true, Epilogue{Post: post, Add: add}},
 	} {
-		c, err := NewConv(s, Direct, 1, nil)
+		c, err := NewConv(s, Direct, F32, 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

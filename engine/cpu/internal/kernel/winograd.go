@@ -17,6 +17,7 @@ type winograd struct {
 	n        int // input pixels
 	ho, wo   int
 	isa      isa
+	prec     Precision
 	scratch  *Scratch
 	rows     int // rows of tiles of an image
 	cols     int // tiles of a row
@@ -73,10 +74,10 @@ func winogradFits(s ConvShape) bool {
 }
 
 // newWinograd plans a convolution that winogradFits, of non-empty dimensions, with tiles of size
-// tile, 2 or 4, for packed kernels of instruction set is.
-func newWinograd(is isa, s ConvShape, tile, workers int, scratch *Scratch) *winograd {
+// tile, 2 or 4, for packed kernels of instruction set is and of precision prec.
+func newWinograd(is isa, prec Precision, s ConvShape, tile, workers int, scratch *Scratch) *winograd {
 	s = s.normalised()
-	c := &winograd{s: s, tile: tile, n: tile + 2, isa: is, scratch: scratch}
+	c := &winograd{s: s, tile: tile, n: tile + 2, isa: is, prec: prec, scratch: scratch}
 	c.ho, c.wo = s.Out()
 	c.rows, c.cols = (c.ho+tile-1)/tile, (c.wo+tile-1)/tile
 	c.outEnd = c.wo / tile
@@ -88,11 +89,11 @@ func newWinograd(is isa, s ConvShape, tile, workers int, scratch *Scratch) *wino
 
 	width, points := is.panelWidth(), winogradPoints(tile)
 	l := &c.layout
-	l.vPitch = roundUp(s.Cin, 16)
+	l.vPitch = prec.elements(roundUp(s.Cin, 16))
 	if l.vPitch%256 == 0 {
 		l.vPitch += 16 // rows would fall into the same few cache sets
 	}
-	target := winogradTiles(points, l.vPitch, points*s.Cin*roundUp(s.Cout, width))
+	target := winogradTiles(points, l.vPitch, winogradPackedLen(is, prec, tile, s.Cin, s.Cout))
 	if c.cols <= target {
 		c.blockRow = min(target/c.cols, c.rows*s.N)
 		c.chunk = c.blockRow * c.cols

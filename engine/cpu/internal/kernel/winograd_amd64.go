@@ -6,6 +6,10 @@ const winogradProducts = true
 
 func winogradInputAssembly(s isa, tile int, g *winogradInput) {
 	switch {
+	case g.bf16 != 0 && tile == 4:
+		winogradInput4BF16(g)
+	case g.bf16 != 0:
+		winogradInput2BF16(g)
 	case s == isaAVX512 && tile == 4:
 		winogradInput4AVX512(g)
 	case s == isaAVX512:
@@ -43,6 +47,12 @@ func winogradInput4AVX512(arg *winogradInput)
 
 //go:noescape
 func winogradInput2AVX512(arg *winogradInput)
+
+//go:noescape
+func winogradInput4BF16(arg *winogradInput)
+
+//go:noescape
+func winogradInput2BF16(arg *winogradInput)
 
 //go:noescape
 func winogradOutput4AVX512(arg *winogradOutput)

@@ -29,11 +29,12 @@ func TestWinogradBounds(t *testing.T) {
 			ho, wo := s.Out()
 			in, out := s.N*s.H*s.W*s.Cin, s.N*ho*wo*s.Cout
 			_, w, _, _ := s.random(32)
-			for _, tile := range []int{2, 4} {
-				c := newWinograd(is, s, tile, 1, new(Scratch))
-				packed := packWinogradHWIO(is, tile, s, w)
+			for _, v := range winogradVariants {
+				tile, prec := v.tile, v.prec
+				c := newWinograd(is, prec, s, tile, 1, new(Scratch))
+				packed := packWinogradHWIO(is, prec, tile, s, w)
 				for _, atEnd := range []bool{true, false} {
-					doing = fmt.Sprintf("%+v tile %d, at the end: %v", s, tile, atEnd)
+					doing = fmt.Sprintf("%+v tile %d %s, at the end: %v", s, tile, prec, atEnd)
 					at := func(i, n int) []float32 { return fences[i].place(x[:n], atEnd) }
 					packed.data = fences[0].place(packed.data, atEnd)
 					c.scratch.strips[0] = at(1, c.layout.size)

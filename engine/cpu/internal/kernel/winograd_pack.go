@@ -6,30 +6,32 @@ import "github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
 func winogradPoints(tile int) int { return (tile + 2) * (tile + 2) }
 
 // winogradPackedLen is the number of floats of a packed kernel.
-func winogradPackedLen(s isa, tile, cin, cout int) int {
-	return winogradPoints(tile) * cin * roundUp(cout, s.panelWidth())
+func winogradPackedLen(s isa, prec Precision, tile, cin, cout int) int {
+	return winogradPoints(tile) * prec.elements(cin) * roundUp(cout, s.panelWidth())
 }
 
 // packWinograd transforms the kernel of a 3x3 convolution, G g G', and packs it: for each panel of
-// output channels and each pair of points a matrix of cin rows. The transform is done in float64,
-// with the threads of p, which may be nil. The strides are those of PackConv.
-func packWinograd(s isa, tile int, p *pool.Pool, dst *Packed, cin, cout int, w []float32, offset, sh, sw, si, so int) *Packed {
+// output channels and each pair of points a matrix of cin rows, or with BF16 of a row for each pair
+// of input channels. The transform is done in float64, with the threads of p, which may be nil. The
+// strides are those of PackConv.
+func packWinograd(s isa, prec Precision, tile int, p *pool.Pool, dst *Packed, cin, cout int, w []float32, offset, sh, sw, si, so int) *Packed {
 	if dst == nil {
 		dst = new(Packed)
 	}
 	width, points := s.panelWidth(), winogradPoints(tile)
 	panels := (cout + width - 1) / width
-	size := winogradPackedLen(s, tile, cin, cout)
+	rowsOf := prec.elements(cin)
+	size := winogradPackedLen(s, prec, tile, cin, cout)
 	if cap(dst.data) < size {
 		dst.data = make([]float32, size)
 	}
-	dst.isa, dst.k, dst.n, dst.tile, dst.data = s, 9*cin, cout, tile, dst.data[:size]
+	dst.isa, dst.prec, dst.k, dst.n, dst.tile, dst.data = s, prec, 9*cin, cout, tile, dst.data[:size]
 	blocks := (cin + winogradPackRows - 1) / winogradPackRows
 	task := func(_, piece int) {
 		panel, k := piece/blocks, piece%blocks*winogradPackRows
 		at := offset + k*si + panel*width*so
 		cols := min(width, cout-panel*width)
-		data := dst.data[panel*points*cin*width : (panel+1)*points*cin*width]
+		data := dst.data[panel*points*rowsOf*width : (panel+1)*points*rowsOf*width]
 		var taps [9][winogradPackRows][maxPanel]float32
 		rows := min(winogradPackRows, cin-k)
 		for i := range taps {
@@ -60,7 +62,19 @@ func packWinograd(s isa, tile int, p *pool.Pool, dst *Packed, cin, cout int, w [
 				}
 			}
 			for q := range points {
-				copy(data[(q*cin+k+r)*width:][:width], u[q][:])
+				if prec == F32 {
+					copy(data[(q*cin+k+r)*width:][:width], u[q][:])
+					continue
+				}
+				row := data[(q*rowsOf+(k+r)/2)*width:][:width]
+				for j := range row {
+					if r%2 == 0 {
+						row[j] = bf16Pair(u[q][j], 0)
+					} else {
+						first, _ := bf16Split(row[j])
+						row[j] = bf16Pair(first, u[q][j])
+					}
+				}
 			}
 		}
 	}
@@ -75,7 +89,7 @@ func packWinograd(s isa, tile int, p *pool.Pool, dst *Packed, cin, cout int, w [
 }
 
 const (
-	// winogradPackRows is the number of input channels that are packed at a time.
+	// winogradPackRows is the number of input channels that are packed at a time, an even one.
 	winogradPackRows = 8
 	// maxPanel is the largest width of a panel.
 	maxPanel = 32
@@ -85,7 +99,7 @@ const (
 // to the kernel.
 func (p *Packed) winogradPanel(i int) (data []float32, col, cols int) {
 	width := p.isa.panelWidth()
-	size := winogradPoints(p.tile) * p.k / 9 * width
+	size := winogradPoints(p.tile) * p.prec.elements(p.k/9) * width
 	col = i * width
 	return p.data[i*size : (i+1)*size], col, min(width, p.n-col)
 }

@@ -1,9 +1,11 @@
 #include "textflag.h"
 #include "go_asm.h"
+#include "bf16_avx512_amd64.h"
 
 // The products of Winograd's method for AVX-512: blocks of 12, 8 or 4 rows times a panel of 32
 // columns, for one point after the other. A row of the panel is in Z0 and Z1, an element of a row
-// of the left-hand side in Z2 to Z7, and the sums in Z8 to Z31.
+// of the left-hand side in Z2 to Z7, and the sums in Z8 to Z31. With bfloat16 an element is a pair
+// of channels, of which the sums get both products.
 
 #define ZERO(c) VPXORD c, c, c
 
@@ -38,6 +40,30 @@
 	FMA((AX)(DI*1), Z5, Z26, Z27) \
 	FMA((AX)(DX*2), Z6, Z28, Z29) \
 	FMA((AX)(R8*1), Z7, Z30, Z31)
+
+// PAIRS is FMA for pairs of bfloat16: n is the number of t, and c and c+1 are those of the sums.
+#define PAIRS(x, t, n, c) \
+	VBROADCASTSS x, t \
+	DPBF16(0, n, c) \
+	DPBF16(1, n, c+1)
+
+#define PAIRS4 \
+	PAIRS((AX), Z2, 2, 8) \
+	PAIRS((AX)(BX*1), Z3, 3, 10) \
+	PAIRS((AX)(BX*2), Z4, 4, 12) \
+	PAIRS((AX)(CX*1), Z5, 5, 14)
+
+#define PAIRS8 PAIRS4 \
+	PAIRS((AX)(BX*4), Z6, 6, 16) \
+	PAIRS((AX)(DX*1), Z7, 7, 18) \
+	PAIRS((AX)(CX*2), Z2, 2, 20) \
+	PAIRS((AX)(SI*1), Z3, 3, 22)
+
+#define PAIRS12 PAIRS8 \
+	PAIRS((AX)(BX*8), Z4, 4, 24) \
+	PAIRS((AX)(DI*1), Z5, 5, 26) \
+	PAIRS((AX)(DX*2), Z6, 6, 28) \
+	PAIRS((AX)(R8*1), Z7, 7, 30)
 
 #define STORE4 STORE(Z8, Z9); STORE(Z10, Z11); STORE(Z12, Z13); STORE(Z14, Z15)
 #define STORE8 STORE4; STORE(Z16, Z17); STORE(Z18, Z19); STORE(Z20, Z21); STORE(Z22, Z23)
@@ -84,12 +110,14 @@ loop: \
 done:
 
 // BLOCK multiplies a block of rows, after asking for a part of the memory that is needed next.
-#define BLOCK(fetch, fetched, loop, zero, fma, store) \
+#define BLOCK(fetch, fetched, loop, pairs, sums, zero, fma, dot, store) \
 	FETCH(fetch, fetched) \
 	zero \
 	MOVQ R14, AX \
 	MOVQ R15, R9 \
 	MOVQ k-8(SP), R10 \
+	CMPQ bf16-112(SP), $0 \
+	JNE pairs \
 loop: \
 	VMOVUPS (R9), Z0 \
 	VMOVUPS 64(R9), Z1 \
@@ -98,13 +126,25 @@ loop: \
 	ADDQ $128, R9 \
 	DECQ R10 \
 	JNZ loop \
+	JMP sums \
+pairs: \
+	VMOVUPS (R9), Z0 \
+	VMOVUPS 64(R9), Z1 \
+	dot \
+	ADDQ $4, AX \
+	ADDQ $128, R9 \
+	DECQ R10 \
+	JNZ pairs \
+sums: \
 	store
 
 // func winogradProductAVX512(arg *winogradProduct)
-TEXT ·winogradProductAVX512(SB), NOSPLIT, $104-8
+TEXT ·winogradProductAVX512(SB), NOSPLIT, $112-8
 	MOVQ arg+0(FP), R12
 	MOVQ winogradProduct_k(R12), AX
 	MOVQ AX, k-8(SP)
+	MOVQ winogradProduct_bf16(R12), AX
+	MOVQ AX, bf16-112(SP)
 	MOVQ winogradProduct_rows(R12), AX
 	MOVQ AX, rows-16(SP)
 	MOVQ winogradProduct_points(R12), AX
@@ -139,7 +179,7 @@ point:
 rows:
 	CMPQ R13, $12
 	JLT rows8
-	BLOCK(fetch12, fetched12, loop12, ZERO12, FMA12, STORE12)
+	BLOCK(fetch12, fetched12, loop12, pairs12, sums12, ZERO12, FMA12, PAIRS12, STORE12)
 	LEAQ (R14)(CX*4), R14
 	SUBQ $12, R13
 	JMP rows
@@ -147,7 +187,7 @@ rows:
 rows8:
 	CMPQ R13, $8
 	JLT rows4
-	BLOCK(fetch8, fetched8, loop8, ZERO8, FMA8, STORE8)
+	BLOCK(fetch8, fetched8, loop8, pairs8, sums8, ZERO8, FMA8, PAIRS8, STORE8)
 	LEAQ (R14)(BX*8), R14
 	SUBQ $8, R13
 	JMP rows
@@ -155,7 +195,7 @@ rows8:
 rows4:
 	TESTQ R13, R13
 	JZ done
-	BLOCK(fetch4, fetched4, loop4, ZERO4, FMA4, STORE4)
+	BLOCK(fetch4, fetched4, loop4, pairs4, sums4, ZERO4, FMA4, PAIRS4, STORE4)
 
 done:
 	MOVQ R9, R15

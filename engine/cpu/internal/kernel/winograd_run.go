@@ -145,6 +145,7 @@ func (c *winograd) transformIn(buf []float32, st *winogradState, t, end int) {
 	s, l := &c.s, &c.layout
 	g := winogradInput{
 		pixel: s.Cin, step: c.tile * s.Cin, point: l.vPoint, pitch: l.vPitch, channels: s.Cin,
+		bf16: c.prec.flag(),
 	}
 	for v := l.v; t < end; t, v = t+g.tiles, v+g.tiles*l.vPitch {
 		rows, col := &st.rows[t/c.cols], t%c.cols
@@ -181,8 +182,8 @@ func (c *winograd) multiply(buf []float32, st *winogradState, r, r1, t, end, p i
 	b, _, _ := c.w.winogradPanel(p)
 	g := winogradProduct{
 		a: buf[l.v:l.m], b: b, c: buf[l.m:l.size],
-		k: c.s.Cin, rows: roundUp(end-t, winogradRows), aRow: l.vPitch, aPoint: l.vPoint,
-		cPoint: l.mPoint, points: winogradPoints(c.tile),
+		k: c.prec.elements(c.s.Cin), rows: roundUp(end-t, winogradRows), aRow: l.vPitch, aPoint: l.vPoint,
+		cPoint: l.mPoint, points: winogradPoints(c.tile), bf16: c.prec.flag(),
 	}
 	if first {
 		g.fetch[0] = c.outputOf(st, r, t, end)

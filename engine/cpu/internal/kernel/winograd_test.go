@@ -27,8 +27,14 @@ var winogradShapes = []ConvShape{
 	{N: 1, H: 2, W: 13, Cin: 16, KH: 3, KW: 3, Cout: 16, PadTop: 7, PadBottom: 8, PadLeft: 7, PadRight: 9},
 }
 
-func packWinogradHWIO(is isa, tile int, s ConvShape, w []float32) *Packed {
-	return packWinograd(is, tile, nil, nil, s.Cin, s.Cout, w, 0, 3*s.Cin*s.Cout, s.Cin*s.Cout, s.Cout, 1)
+// winogradVariants are the ways of Winograd's method.
+var winogradVariants = []struct {
+	tile int
+	prec Precision
+}{{2, F32}, {4, F32}, {2, BF16}, {4, BF16}}
+
+func packWinogradHWIO(is isa, prec Precision, tile int, s ConvShape, w []float32) *Packed {
+	return packWinograd(is, prec, tile, nil, nil, s.Cin, s.Cout, w, 0, 3*s.Cin*s.Cout, s.Cin*s.Cout, s.Cout, 1)
 }
 
 func TestWinograd(t *testing.T) {
@@ -40,9 +46,10 @@ func TestWinograd(t *testing.T) {
 		want, scale := naiveConv(s, x, w)
 		var scratch Scratch // with what the instruction set before left in it
 		eachISA(t, func(t *testing.T, is isa) {
-			for _, tile := range []int{2, 4} {
-				packed := packWinogradHWIO(is, tile, s, w)
-				c := newWinograd(is, s, tile, 3, &scratch)
+			for _, v := range winogradVariants {
+				tile, prec := v.tile, v.prec
+				packed := packWinogradHWIO(is, prec, tile, s, w)
+				c := newWinograd(is, prec, s, tile, 3, &scratch)
 				for variant := range 4 {
 					var ep Epilogue
 					if variant&1 != 0 {
@@ -66,8 +73,12 @@ func TestWinograd(t *testing.T) {
 						}
 						// What cancels in the end is larger than the terms: see TestWinogradAccuracy for
 						// what is typical.
-						if !(math.Abs(float64(got)-exact) <= 20*matmulTolerance(s.Cin)*(size+1)) {
-							t.Fatalf("%+v tile %d variant %d: element %d is %v, want %v", s, tile, variant, j, got, exact)
+						tolerance := 20 * matmulTolerance(s.Cin)
+						if prec == BF16 {
+							tolerance = 20 * bf16Rounding
+						}
+						if !(math.Abs(float64(got)-exact) <= tolerance*(size+1)) {
+							t.Fatalf("%+v tile %d %s variant %d: element %d is %v, want %v", s, tile, prec, variant, j, got, exact)
 						}
 					}
 					for name, src := range map[string]Source{"flat": {Flat: x}, "rows": rowSource(s, x)} {
@@ -75,7 +86,7 @@ func TestWinograd(t *testing.T) {
 						c.run(three, again.data, src, packed, ep)
 						again.check(t)
 						if !sameBits(again.data, dst.data) {
-							t.Fatalf("%+v tile %d variant %d: three threads and source %s change the result", s, tile, variant, name)
+							t.Fatalf("%+v tile %d %s variant %d: three threads and source %s change the result", s, tile, prec, variant, name)
 						}
 					}
 				}
@@ -91,9 +102,10 @@ func TestWinogradPost(t *testing.T) {
 	for i, s := range append(winogradShapes, square(1, 12, 64, 3, 256, 1, 1), square(6, 16, 32, 3, 32, 1, 1)) {
 		x, w, bias, add := s.random(uint64(i))
 		ho, wo := s.Out()
-		for _, tile := range []int{2, 4} {
-			packed := packWinogradHWIO(active, tile, s, w)
-			c := newWinograd(active, s, tile, 2, new(Scratch))
+		for _, v := range winogradVariants {
+			tile, prec := v.tile, v.prec
+			packed := packWinogradHWIO(active, prec, tile, s, w)
+			c := newWinograd(active, prec, s, tile, 2, new(Scratch))
 			want := make([]float32, s.N*ho*wo*s.Cout)
 			c.run(p, want, Source{Flat: x}, packed, Epilogue{Bias: bias, Add: add})
 			seen := make([]int, s.N*ho)
@@ -105,7 +117,7 @@ func TestWinogradPost(t *testing.T) {
 				at := (n*ho + y) * wo * s.Cout
 				seen[n*ho+y]++
 				if len(row) != wo*s.Cout || !sameBits(row, want[at:at+wo*s.Cout]) {
-					t.Errorf("%+v tile %d: row %d of image %d is not complete", s, tile, y, n)
+					t.Errorf("%+v tile %d %s: row %d of image %d is not complete", s, tile, prec, y, n)
 				}
 				for j := range row {
 					row[j] = -row[j]
@@ -113,12 +125,12 @@ func TestWinogradPost(t *testing.T) {
 			}})
 			for r, times := range seen {
 				if times != 1 {
-					t.Errorf("%+v tile %d: row %d handed over %d times", s, tile, r, times)
+					t.Errorf("%+v tile %d %s: row %d handed over %d times", s, tile, prec, r, times)
 				}
 			}
 			for j := range dst {
 				if dst[j] != -want[j] {
-					t.Fatalf("%+v tile %d: change of element %d is lost", s, tile, j)
+					t.Fatalf("%+v tile %d %s: change of element %d is lost", s, tile, prec, j)
 				}
 			}
 		}
@@ -135,18 +147,19 @@ func TestWinogradBatch(t *testing.T) {
 		x, w, _, _ := s.random(1)
 		image := size * size
 		eachISA(t, func(t *testing.T, is isa) {
-			for _, tile := range []int{2, 4} {
-				packed := packWinogradHWIO(is, tile, s, w)
+			for _, v := range winogradVariants {
+				tile, prec := v.tile, v.prec
+				packed := packWinogradHWIO(is, prec, tile, s, w)
 				all := make([]float32, s.N*image*s.Cout)
-				newWinograd(is, s, tile, 2, new(Scratch)).run(p, all, rowSource(s, x), packed, Epilogue{})
+				newWinograd(is, prec, s, tile, 2, new(Scratch)).run(p, all, rowSource(s, x), packed, Epilogue{})
 				one := s
 				one.N = 1
-				single := newWinograd(is, one, tile, 1, new(Scratch))
+				single := newWinograd(is, prec, one, tile, 1, new(Scratch))
 				for n := range s.N {
 					got := make([]float32, image*s.Cout)
 					single.run(nil, got, Source{Flat: x[n*image*s.Cin:]}, packed, Epilogue{})
 					if !sameBits(got, all[n*len(got):(n+1)*len(got)]) {
-						t.Fatalf("size %d tile %d: image %d differs in the batch", size, tile, n)
+						t.Fatalf("size %d tile %d %s: image %d differs in the batch", size, tile, prec, n)
 					}
 				}
 			}
@@ -164,8 +177,8 @@ func TestWinogradRowOnce(t *testing.T) {
 			times[n*s.H+y]++
 			rows.Row(worker, n, y, dst)
 		}}
-		c := newWinograd(active, s, 4, 1, new(Scratch))
-		c.run(nil, make([]float32, s.N*s.H*s.W*s.Cout), src, packWinogradHWIO(active, 4, s, w), Epilogue{})
+		c := newWinograd(active, F32, s, 4, 1, new(Scratch))
+		c.run(nil, make([]float32, s.N*s.H*s.W*s.Cout), src, packWinogradHWIO(active, F32, 4, s, w), Epilogue{})
 		for r, n := range times {
 			if n != 1 {
 				t.Errorf("%+v: row %d is made %d times", s, r, n)
@@ -185,8 +198,8 @@ func TestWinogradBits(t *testing.T) {
 		}
 		for tile, want := range map[int]uint32{2: 0x4f2b8820, 4: 0x2174f409} {
 			dst := make([]float32, len(add))
-			c := newWinograd(is, s, tile, 1, new(Scratch))
-			c.run(nil, dst, Source{Flat: x}, packWinogradHWIO(is, tile, s, w), Epilogue{Bias: bias, Add: add})
+			c := newWinograd(is, F32, s, tile, 1, new(Scratch))
+			c.run(nil, dst, Source{Flat: x}, packWinogradHWIO(is, F32, tile, s, w), Epilogue{Bias: bias, Add: add})
 			if got := checksum(dst); got != want {
 				t.Errorf("tile %d: the sum of the result is %#08x, want %#08x", tile, got, want)
 			}
@@ -209,11 +222,12 @@ func TestWinogradViews(t *testing.T) {
 		}
 	}
 	eachISA(t, func(t *testing.T, is isa) {
-		for _, tile := range []int{2, 4} {
-			want := packWinograd(is, tile, nil, nil, co, ci, view, 0, 3*co*ci, co*ci, ci, 1)
-			got := packWinograd(is, tile, three, want.used(), co, ci, w, 8*ci*co, -3*ci*co, -ci*co, 1, co)
+		for _, v := range winogradVariants {
+			tile, prec := v.tile, v.prec
+			want := packWinograd(is, prec, tile, nil, nil, co, ci, view, 0, 3*co*ci, co*ci, ci, 1)
+			got := packWinograd(is, prec, tile, three, want.used(), co, ci, w, 8*ci*co, -3*ci*co, -ci*co, 1, co)
 			if !sameBits(got.data, want.data) {
-				t.Errorf("tile %d: view and copy are packed differently", tile)
+				t.Errorf("tile %d %s: view and copy are packed differently", tile, prec)
 			}
 		}
 	})
@@ -255,7 +269,7 @@ func TestWinogradAccuracy(t *testing.T) {
 			}
 			return math.Sqrt(e2 / s2), largest / math.Sqrt(s2/float64(len(want)))
 		}
-		c, err := NewConv(s, Direct, 1, nil)
+		c, err := NewConv(s, Direct, F32, 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,13 +278,19 @@ func TestWinogradAccuracy(t *testing.T) {
 		t.Logf("%3d channels: direct: rms error %.2g, largest %.2g of the rms value", channels, direct, largest)
 		for _, tc := range []struct {
 			tile  int
-			times float64
-		}{{2, 1}, {4, 2.5}} {
-			newWinograd(active, s, tc.tile, 1, new(Scratch)).run(nil, dst, Source{Flat: x}, packWinogradHWIO(active, tc.tile, s, w), Epilogue{})
+			prec  Precision
+			limit float64
+		}{
+			{2, F32, direct}, {4, F32, 2.5 * direct},
+			// Rounding both factors makes an rms error of 0.6 times its bound. What the transforms make of
+			// independent errors is 1.7 times as large for F(2x2) and 4.8 for F(4x4).
+			{2, BF16, 1.1 * 1.7 * 0.6 * bf16Rounding}, {4, BF16, 1.1 * 4.8 * 0.6 * bf16Rounding},
+		} {
+			newWinograd(active, tc.prec, s, tc.tile, 1, new(Scratch)).run(nil, dst, Source{Flat: x}, packWinogradHWIO(active, tc.prec, tc.tile, s, w), Epilogue{})
 			rms, largest := measure()
-			t.Logf("%3d channels: F(%dx%d): rms error %.2g, largest %.2g", channels, tc.tile, tc.tile, rms, largest)
-			if !(rms <= tc.times*direct) {
-				t.Errorf("%d channels: rms error of F(%dx%d) is %.2g, of direct convolution %.2g", channels, tc.tile, tc.tile, rms, direct)
+			t.Logf("%3d channels: F(%dx%d) %s: rms error %.2g, largest %.2g", channels, tc.tile, tc.tile, tc.prec, rms, largest)
+			if !(rms <= tc.limit) {
+				t.Errorf("%d channels: rms error of F(%dx%d) %s is %.2g, of direct convolution %.2g", channels, tc.tile, tc.tile, tc.prec, rms, direct)
 			}
 		}
 	}
@@ -279,8 +299,8 @@ func TestWinogradAccuracy(t *testing.T) {
 func TestWinogradNoAllocation(t *testing.T) {
 	s := square(1, 66, 16, 3, 32, 1, 1) // with tiles at the edge
 	x, w, bias, add := s.random(1)
-	c := newWinograd(active, s, 4, 1, new(Scratch))
-	packed, dst := packWinogradHWIO(active, 4, s, w), make([]float32, len(add))
+	c := newWinograd(active, F32, s, 4, 1, new(Scratch))
+	packed, dst := packWinogradHWIO(active, F32, 4, s, w), make([]float32, len(add))
 	if n := testing.AllocsPerRun(3, func() { c.run(nil, dst, Source{Flat: x}, packed, Epilogue{Bias: bias, Add: add}) }); n != 0 {
 		t.Errorf("%v allocations in a run", n)
 	}
@@ -309,7 +329,7 @@ func TestAlgorithm(t *testing.T) {
 		{pointwise, Winograd, false},
 		{pointwise, Auto, false},
 	} {
-		c, err := NewConv(tc.s, tc.a, 1, nil)
+		c, err := NewConv(tc.s, tc.a, F32, 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,7 +338,7 @@ func TestAlgorithm(t *testing.T) {
 		}
 		// Pack makes what Run takes, and both ways agree.
 		x, w, _, add := tc.s.random(1)
-		direct, err := NewConv(tc.s, Direct, 1, nil)
+		direct, err := NewConv(tc.s, Direct, F32, 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -349,13 +369,20 @@ func BenchmarkWinograd(b *testing.B) {
 		ho, wo := s.Out()
 		dst := make([]float32, s.N*ho*wo*s.Cout)
 		for _, threads := range []int{1, 2} {
-			for _, tile := range []int{0, 4} {
-				b.Run(fmt.Sprintf("%dx%d,%dto%d/threads=%d/tile=%d", s.H, s.W, s.Cin, s.Cout, threads, tile), func(b *testing.B) {
+			for _, v := range []struct {
+				tile int
+				prec Precision
+			}{{0, F32}, {4, F32}, {2, BF16}, {4, BF16}} {
+				tile, prec := v.tile, v.prec
+				b.Run(fmt.Sprintf("%dx%d,%dto%d/threads=%d/tile=%d/%s", s.H, s.W, s.Cin, s.Cout, threads, tile, prec), func(b *testing.B) {
+					if prec == BF16 && !HasBF16() {
+						b.Skip("no bf16")
+					}
 					p := pool.New(threads)
 					defer p.Close()
 					if tile == 0 {
 						packed := packHWIO(active, s, w)
-						c, err := NewConv(s, Direct, threads, nil)
+						c, err := NewConv(s, Direct, F32, threads, nil)
 						if err != nil {
 							b.Fatal(err)
 						}
@@ -363,8 +390,8 @@ func BenchmarkWinograd(b *testing.B) {
 							c.Run(p, dst, Source{Flat: x}, packed, Epilogue{Bias: bias})
 						}
 					} else {
-						packed := packWinogradHWIO(active, tile, s, w)
-						c := newWinograd(active, s, tile, threads, new(Scratch))
+						packed := packWinogradHWIO(active, prec, tile, s, w)
+						c := newWinograd(active, prec, s, tile, threads, new(Scratch))
 						for b.Loop() {
 							c.run(p, dst, Source{Flat: x}, packed, Epilogue{Bias: bias})
 						}

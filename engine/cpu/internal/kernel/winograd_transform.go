@@ -24,13 +24,15 @@ const (
 //	dst[p*point+t*pitch+c], c < channels, for point p of tile t,
 //	from src[i][t*step+j*pixel+c], row i and column j of tile t
 //
-// Elements of dst from channels to the next multiple of 16 may be written too.
+// Elements of dst from channels to the next multiple of 16 may be written too. With bf16 two
+// channels make an element: see bf16Pair. Where channels is odd, its last one has a zero beside it.
 type winogradInput struct {
 	src             [6][]float32
 	dst             []float32
 	pixel, step     int
 	point, pitch    int
 	tiles, channels int
+	bf16            int // 1: yes
 }
 
 // winogradOutput is one call of the output transform: A' M A, plus bias and residual, for
@@ -51,12 +53,14 @@ type winogradOutput struct {
 //
 //	c[p*cPoint+i*width+j] = sum over x < k: a[p*aPoint+i*aRow+x] * b[(p*k+x)*width+j]
 //
-// for i < rows, j < width, p < points. rows is rounded up to a multiple of winogradRows.
+// for i < rows, j < width, p < points. rows is rounded up to a multiple of winogradRows. With bf16
+// the elements of a and b are pairs, for which * is the sum of both products.
 type winogradProduct struct {
 	a, b, c        []float32
 	k, rows        int
 	aRow, aPoint   int
 	cPoint, points int
+	bf16           int // 1: yes
 
 	// fetchRegions regions of memory are needed next. The assembly may ask for them meanwhile,
 	// fetchLines cache lines at a time.
@@ -74,7 +78,7 @@ type winogradFetch struct {
 const winogradRows = 4
 
 func (s isa) winogradIn(tile int, g *winogradInput) {
-	if s == isaPortable {
+	if s == isaPortable || g.bf16 != 0 && !s.hasBF16() {
 		winogradInputPortable(tile, g)
 	} else {
 		winogradInputAssembly(s, tile, g)
@@ -90,6 +94,10 @@ func (s isa) winogradOut(tile int, g *winogradOutput) {
 }
 
 func (s isa) winogradMultiply(g *winogradProduct) {
+	if g.bf16 != 0 && !s.hasBF16() {
+		winogradProductBF16(s.panelWidth(), g)
+		return
+	}
 	if s != isaPortable && winogradProducts {
 		winogradProductAssembly(s, g)
 		return
@@ -129,6 +137,44 @@ func winogradOutputPortable(tile int, g *winogradOutput) {
 	}
 }
 
+// at is the place of channel c of tile t in dst, at the first point.
+func (g *winogradInput) at(t, c int) int {
+	if g.bf16 != 0 {
+		c /= 2
+	}
+	return t*g.pitch + c
+}
+
+// put stores channel c at a place.
+func (g *winogradInput) put(at, c int, v float32) {
+	switch {
+	case g.bf16 == 0:
+		g.dst[at] = v
+	case c%2 == 0:
+		g.dst[at] = bf16Pair(v, 0)
+	default:
+		first, _ := bf16Split(g.dst[at])
+		g.dst[at] = bf16Pair(first, v)
+	}
+}
+
+// winogradProductBF16 multiplies pairs of bfloat16, with panels of the given width.
+func winogradProductBF16(width int, g *winogradProduct) {
+	for p := range g.points {
+		for i := range g.rows {
+			row := g.c[p*g.cPoint+i*width:][:width]
+			clear(row)
+			for x, pair := range g.a[p*g.aPoint+i*g.aRow:][:g.k] {
+				a0, a1 := bf16Split(pair)
+				for j, b := range g.b[(p*g.k+x)*width:][:width] {
+					b0, b1 := bf16Split(b)
+					row[j] = row[j] + a0*b0 + a1*b1
+				}
+			}
+		}
+	}
+}
+
 // winogradIn4 is B' for one dimension of F(4x4).
 func winogradIn4(d *[6]float32) {
 	const a, b, a2, b2 = winogradA, winogradB, winogradA * winogradA, winogradB * winogradB
@@ -162,11 +208,11 @@ func winogradInput4Portable(g *winogradInput) {
 					d[i][j] = v
 				}
 			}
-			at := t*g.pitch + c
+			at := g.at(t, c)
 			for i := range d {
 				winogradIn4(&d[i])
 				for _, v := range d[i] {
-					g.dst[at] = v
+					g.put(at, c, v)
 					at += g.point
 				}
 			}
@@ -222,11 +268,11 @@ func winogradInput2Portable(g *winogradInput) {
 					d[i][j] = v
 				}
 			}
-			at := t*g.pitch + c
+			at := g.at(t, c)
 			for i := range d {
 				winogradIn2(&d[i])
 				for _, v := range d[i] {
-					g.dst[at] = v
+					g.put(at, c, v)
 					at += g.point
 				}
 			}
