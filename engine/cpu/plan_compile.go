@@ -6,6 +6,7 @@ import "slices"
 func compileProgram(v *vertex) *program {
 	c := compiler{p: &program{size: v.size()}, done: make(map[*vertex]operand)}
 	c.p.result = []operand{c.root(v)}
+	c.fuse()
 	c.allocate()
 	c.p.finish()
 	return c.p
@@ -18,6 +19,7 @@ func inputProgram(operands ...*vertex) *program {
 	for _, x := range operands {
 		c.p.result = append(c.p.result, c.value(x))
 	}
+	c.fuse()
 	c.allocate()
 	c.p.finish()
 	return c.p
@@ -256,9 +258,13 @@ func (c *compiler) allocate() {
 // operands are the operands that the instruction has.
 func (in *instruction) operands() []*operand {
 	switch {
-	case in.op == opMulAdd:
+	case in.op == opMulMulAdd:
+		return []*operand{&in.a, &in.b, &in.c, &in.d, &in.e}
+	case in.op == opMulAddSiLUGrad:
+		return []*operand{&in.a, &in.b, &in.c, &in.d}
+	case in.op == opMulAdd || in.op == opMulAddSiLU || in.op == opSubMul:
 		return []*operand{&in.a, &in.b, &in.c}
-	case in.op.binary():
+	case in.op == opSubSquare || in.op.binary():
 		return []*operand{&in.a, &in.b}
 	default:
 		return []*operand{&in.a}

@@ -1,7 +1,5 @@
 package cpu
 
-import "github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
-
 // evaluator runs one program on one worker.
 type evaluator struct {
 	p       *program
@@ -129,8 +127,8 @@ func (e *evaluator) eval(start int, out []float32, n int) {
 			dst = e.regs[in.dst][:n]
 		}
 		switch {
-		case in.op == opMulAdd:
-			kernel.MulAdd(dst, e.operand(in.a, n), e.operand(in.b, n), e.operand(in.c, n))
+		case in.op >= opMulAdd:
+			e.fused(in, dst)
 		case !in.op.binary():
 			a := e.operand(in.a, n)
 			if a == nil {

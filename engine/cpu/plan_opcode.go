@@ -38,7 +38,13 @@ const (
 	opFloor
 	opSiLU     // x*logistic(x)
 	opSiLUGrad // its derivative
-	opMulAdd   // a*b + c, of three arrays
+	// Several operations of arrays; see plan_fuse.go.
+	opMulAdd         // a*b + c
+	opMulAddSiLU     // SiLU of a*b + c
+	opMulAddSiLUGrad // its derivative at a*b + c, times d
+	opMulMulAdd      // a*b + c*d + e
+	opSubMul         // (a-b) * c
+	opSubSquare      // (a-b) * (a-b)
 )
 
 func (o opcode) binary() bool     { return o < 3*numBinary }

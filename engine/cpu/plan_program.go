@@ -34,9 +34,9 @@ const (
 type operand int32
 
 type instruction struct {
-	op      opcode
-	dst     int32
-	a, b, c operand
+	op            opcode
+	dst           int32
+	a, b, c, d, e operand
 }
 
 // tileElements bounds a tile: several must fit in a 32 KB first-level cache.

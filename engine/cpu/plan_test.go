@@ -259,7 +259,7 @@ func randomGraph(r *rand.Rand, in []*Node) []*Node {
 		x := pick()
 		var y *Node
 		rank := x.Rank()
-		switch r.IntN(10) {
+		switch r.IntN(12) {
 		case 0:
 			y = Logistic(x)
 		case 1:
@@ -298,6 +298,13 @@ func randomGraph(r *rand.Rand, in []*Node) []*Node {
 				continue
 			}
 			y = Reshape(Reshape(BroadcastToDims(x, full...), 6, 24), full...)
+		case 10:
+			y = Mul(x, Logistic(x))
+		case 11:
+			y = Mul(Logistic(pick()), x)
+			if !y.Shape().Equal(x.Shape()) {
+				continue
+			}
 		}
 		pool = append(pool, y)
 	}
