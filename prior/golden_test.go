@@ -14,7 +14,15 @@ import (
 // TestUNetGolden holds the network and its VJP to PyTorch, on two small networks that cover
 // scale-shift norm or not, both ways of resampling, both attention orders, heads given by number
 // and by width, and learned sigma or not.
-func TestUNetGolden(t *testing.T) { eachConvolution(t, testUNetGolden) }
+func TestUNetGolden(t *testing.T) {
+	eachConvolution(t, func(t *testing.T) { testUNetGolden(t, cpu.PrecisionF32, 1e-5) })
+}
+
+// TestUNetGoldenBF16: some fifty values on the way through a network and back are rounded by up to
+// 1/512 each, independently of one another.
+func TestUNetGoldenBF16(t *testing.T) {
+	eachConvolution(t, func(t *testing.T) { testUNetGolden(t, cpu.PrecisionBF16, 0.02) })
+}
 
 // eachConvolution runs a test with both ways to compute convolutions.
 func eachConvolution(t *testing.T, test func(t *testing.T)) {
@@ -26,7 +34,7 @@ func eachConvolution(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
-func testUNetGolden(t *testing.T) {
+func testUNetGolden(t *testing.T, precision string, tolerance float64) {
 	for _, name := range []string{"unet_attention.safetensors", "unet_plain.safetensors"} {
 		t.Run(name, func(t *testing.T) {
 			f := golden(t, name)
@@ -47,7 +55,7 @@ func testUNetGolden(t *testing.T) {
 			})
 			timesteps := tensors.FromFlatDataAndDimensions(f.Tensors["t"].Data, f.Tensors["t"].Shape...)
 			in := []*tensors.Tensor{channelsLast(f.Tensors["x"]), timesteps, channelsLast(f.Tensors["cotangent"])}
-			out := run(t, newEngine(t), append(in, w.tensors...), func(in []*graph.Node) []*graph.Node {
+			out := run(t, newEngineOf(t, precision), append(in, w.tensors...), func(in []*graph.Node) []*graph.Node {
 				y := newUNet(p, w.names, in[3:]).forward(in[0], in[1])
 				return []*graph.Node{y, vjp(y, in[2], in[0])}
 			})
@@ -55,8 +63,8 @@ func testUNetGolden(t *testing.T) {
 				want := values(channelsLast(f.Tensors[what]))
 				e := distance(out[i], want) / norm(want)
 				t.Logf("%s: relative error %.2g", what, e)
-				if !(e <= 1e-5) {
-					t.Errorf("%s: relative error %.2g, want at most 1e-5", what, e)
+				if !(e <= tolerance) {
+					t.Errorf("%s: relative error %.2g, want at most %g", what, e, tolerance)
 				}
 			}
 		})

@@ -1,6 +1,7 @@
 package prior
 
 import (
+	"errors"
 	"math"
 	"path/filepath"
 	"testing"
@@ -11,12 +12,22 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/engine/cpu"
 	"github.com/seed-0f004ec9/spgd/prior/checkpoint"
 )
 
 func newEngine(t testing.TB) *engine.Engine {
 	t.Helper()
-	e, err := engine.New(engine.Options{})
+	return newEngineOf(t, "")
+}
+
+// newEngineOf returns an engine with a precision. Where the processor cannot, the test is skipped.
+func newEngineOf(t testing.TB, precision string) *engine.Engine {
+	t.Helper()
+	e, err := engine.New(engine.Options{Precision: precision})
+	if errors.Is(err, cpu.ErrNoBF16) {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

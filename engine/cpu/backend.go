@@ -91,7 +91,7 @@ type Backend struct {
 
 	name      string
 	algorithm kernel.Algorithm // of convolutions
-	bf16      bool             // Options.Precision
+	narrowing narrowing        // of values between operations
 
 	mu        sync.Mutex // held by an execution; guards pool and finalized
 	pool      *pool.Pool
@@ -132,7 +132,10 @@ func New(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{name: BackendName, algorithm: algorithm, bf16: bf16, pool: pool.New(o.Threads)}
+	b := &Backend{name: BackendName, algorithm: algorithm, pool: pool.New(o.Threads)}
+	if bf16 {
+		b.narrowing = featureMaps
+	}
 	b.compile = func(bd *Builder, outputs []*node) (runner, error) {
 		p := newPlan(b, bd, outputs)
 		return p, b.checkMemory(p)

@@ -50,6 +50,7 @@ type vertex struct {
 	readers   int  // programs and steps that read it, views looked through
 
 	stored bool
+	narrow bool    // kept as bfloat16
 	output int     // which output of the plan it is, or -1
 	base   *vertex // where it can be read: nil if only computed inside programs
 	view   view
@@ -96,6 +97,7 @@ func newPlan(b *Backend, bd *Builder, outputs []*node) *plan {
 	p.lower(bd, outputs)
 	p.connect()
 	p.decide()
+	p.narrow(b.narrowing)
 	p.emit()
 	p.place()
 	p.bindScratch()

@@ -59,23 +59,33 @@ func newConvolutionStep(p *plan, c, out *vertex, finish *program, sums []*vertex
 		s.fill = p.bound(inputProgram(x), roleMain)
 	}
 	if finish != nil {
+		finish.readRows(c)
 		s.finish = p.bound(finish, roleFinish)
 	}
 	if len(sums) > 0 {
-		s.sums = newRowSums(p, sums)
+		s.sums = newRowSums(p, out, sums)
+	}
+	if out.narrow {
+		conv.Stage()
 	}
 	return s
 }
 
 func (s *convolutionStep) run(x *execution) error {
 	var src kernel.Source
-	if s.fill != nil {
+	switch in := s.c.in[0]; {
+	case s.fill != nil:
 		s.fill.bind(x)
 		src.Row = func(worker, n, y int, dst []float32) {
 			s.fill.evaluators[worker].run(n*s.inImage+y*s.inRow, dst)
 		}
-	} else {
-		in := s.c.in[0]
+	case in.base.narrow:
+		half := x.half(in.base)[in.view.off:]
+		src.Row = func(_, n, y int, dst []float32) {
+			at := n*s.inImage + y*s.inRow
+			kernel.Widen(dst, half[at:at+len(dst)])
+		}
+	default:
 		src.Flat = x.array(in.base)[in.view.off : in.view.off+in.size()]
 	}
 	var ep kernel.Epilogue
@@ -85,13 +95,19 @@ func (s *convolutionStep) run(x *execution) error {
 	if s.sums != nil {
 		s.sums.bp.bind(x)
 	}
-	if s.finish != nil || s.sums != nil {
+	if s.finish != nil || s.sums != nil || s.out.narrow {
 		ep.Post = func(worker, n, y int, row []float32) {
+			at := n*s.outImage + y*s.outRow
 			if s.finish != nil {
-				s.finish.evaluators[worker].run(n*s.outImage+y*s.outRow, row)
+				e := s.finish.evaluators[worker]
+				e.onRow(at, row)
+				e.run(at, row)
 			}
 			if s.sums != nil {
-				s.sums.add(worker, n, y)
+				s.sums.add(worker, n, y, row)
+			}
+			if s.out.narrow {
+				kernel.Narrow(x.half(s.out)[at:at+len(row)], row)
 			}
 		}
 	}
@@ -109,7 +125,7 @@ func (s *convolutionStep) run(x *execution) error {
 		s.pack = pack(s.pack)
 		w = s.pack
 	}
-	s.conv.Run(x.b.pool, x.array(s.out), src, w, ep)
+	s.conv.Run(x.b.pool, x.array(s.out), src, w, ep) // no array if it is narrowed
 	if s.sums != nil {
 		s.sums.store(x)
 	}

@@ -1,12 +1,18 @@
 package cpu
 
+import "github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
+
 // evaluator runs one program on one worker.
 type evaluator struct {
 	p       *program
 	arrays  [][]float32 // per leaf: the array it reads
+	halves  [][]uint16  // ... or this, if it is narrowed
+	row     []float32   // what leaves with row set read
+	rowAt   int         // the index of its first element
 	scalars []float32
 	regs    [][]float32
-	gather  [][]float32 // per leaf that is not dense or scalar: its tile
+	gather  [][]float32 // per leaf that is copied: its tile
+	half    []uint16    // a tile before it is widened
 	held    []int       // leafRepeat: which block the tile holds, -1 for none
 	heldLen []int
 	ops     [][]float32 // per leaf that is not a scalar: its elements in the current tile
@@ -16,12 +22,17 @@ type evaluator struct {
 // scratchFloats is the working memory that an evaluator of p needs.
 func (p *program) scratchFloats() int {
 	n := p.regs
-	for _, f := range p.leaves {
-		if f.kind == leafRepeat || f.kind == leafStrided {
+	half := 0
+	for i := range p.leaves {
+		f := &p.leaves[i]
+		if f.copied() {
 			n++
 		}
+		if f.narrowed() {
+			half = 1
+		}
 	}
-	return n * p.tile
+	return (n + half) * p.tile
 }
 
 // newEvaluator takes its working memory from scratch, which it shares with evaluators that do
@@ -30,6 +41,7 @@ func newEvaluator(p *program, scratch []float32) *evaluator {
 	e := &evaluator{
 		p:       p,
 		arrays:  make([][]float32, len(p.leaves)),
+		halves:  make([][]uint16, len(p.leaves)),
 		scalars: make([]float32, len(p.leaves)),
 		regs:    make([][]float32, p.regs),
 		gather:  make([][]float32, len(p.leaves)),
@@ -46,9 +58,13 @@ func newEvaluator(p *program, scratch []float32) *evaluator {
 		e.regs[i] = take()
 	}
 	rank := 0
-	for i, f := range p.leaves {
-		if f.kind == leafRepeat || f.kind == leafStrided {
+	for i := range p.leaves {
+		f := &p.leaves[i]
+		if f.copied() {
 			e.gather[i] = take()
+		}
+		if f.narrowed() && e.half == nil {
+			e.half = asHalves(take())
 		}
 		rank = max(rank, len(f.view.dims))
 	}
@@ -57,16 +73,23 @@ func newEvaluator(p *program, scratch []float32) *evaluator {
 }
 
 // bind attaches the arrays of one execution.
-func (e *evaluator) bind(array func(*vertex) []float32) {
+func (e *evaluator) bind(x *execution) {
 	for i := range e.p.leaves {
 		f := &e.p.leaves[i]
-		e.arrays[i] = array(f.base)
+		e.arrays[i], e.halves[i] = x.array(f.base), x.half(f.base)
 		e.held[i] = -1
-		if f.kind == leafScalar {
+		switch {
+		case f.kind != leafScalar:
+		case f.narrowed():
+			kernel.Widen(e.scalars[i:i+1], e.halves[i][f.view.off:])
+		default:
 			e.scalars[i] = e.arrays[i][f.view.off]
 		}
 	}
 }
+
+// onRow gives the leaves that read the row at hand a row, whose first element has index at.
+func (e *evaluator) onRow(at int, row []float32) { e.rowAt, e.row = at, row }
 
 // run evaluates elements [start, start+len(out)) into out, which may be the array of a dense
 // leaf at the same place.
@@ -100,7 +123,7 @@ func (e *evaluator) tile(i, n int) []float32 {
 }
 
 // filled sets all elements of dst to v and returns it.
-func filled(dst []float32, v float32) []float32 {
+func filled[T any](dst []T, v T) []T {
 	for i := range dst {
 		dst[i] = v
 	}
@@ -161,16 +184,24 @@ func (e *evaluator) operand(o operand, n int) []float32 {
 
 // load makes ops[i] hold elements [start, start+n) of leaf i.
 func (e *evaluator) load(i, start, n int) {
-	f, a := &e.p.leaves[i], e.arrays[i]
+	f := &e.p.leaves[i]
 	switch f.kind {
 	case leafDense:
 		o := f.view.off + start
-		e.ops[i] = a[o : o+n]
+		switch {
+		case f.row:
+			e.ops[i] = e.row[o-e.rowAt:][:n]
+		case f.narrowed():
+			e.ops[i] = e.gather[i][:n]
+			e.copyLeaf(i, start, e.ops[i])
+		default:
+			e.ops[i] = e.arrays[i][o : o+n]
+		}
 	case leafRepeat:
 		block := start / (f.period * f.repeat)
 		if start%f.period == 0 && (start+n-1)/(f.period*f.repeat) == block {
 			if e.held[i] != block || e.heldLen[i] < n {
-				e.copyStrided(f, a, start, e.gather[i][:n])
+				e.copyLeaf(i, start, e.gather[i][:n])
 				e.held[i], e.heldLen[i] = block, n
 			}
 			e.ops[i] = e.gather[i][:n]
@@ -179,16 +210,33 @@ func (e *evaluator) load(i, start, n int) {
 		e.held[i] = -1
 		fallthrough
 	default:
-		e.copyStrided(f, a, start, e.gather[i][:n])
+		e.copyLeaf(i, start, e.gather[i][:n])
 		e.ops[i] = e.gather[i][:n]
 	}
 }
 
-// copyStrided gathers elements [start, start+len(dst)) of a strided leaf.
-func (e *evaluator) copyStrided(f *leaf, a []float32, start int, dst []float32) {
+// copyLeaf copies elements [start, start+len(dst)) of leaf i.
+func (e *evaluator) copyLeaf(i, start int, dst []float32) {
+	f := &e.p.leaves[i]
+	if !f.narrowed() {
+		copyStrided(f, e.arrays[i], start, dst, e.idx)
+		return
+	}
+	if f.kind == leafDense {
+		o := f.view.off + start
+		kernel.Widen(dst, e.halves[i][o:o+len(dst)])
+		return
+	}
+	copyStrided(f, e.halves[i], start, e.half[:len(dst)], e.idx)
+	kernel.Widen(dst, e.half)
+}
+
+// copyStrided gathers elements [start, start+len(dst)) of a strided leaf in the array a. idx is
+// working memory.
+func copyStrided[T float32 | uint16](f *leaf, a []T, start int, dst []T, idx []int) {
 	v := &f.view
 	last := len(v.dims) - 1
-	idx := e.idx[:len(v.dims)]
+	idx = idx[:len(v.dims)]
 	o, r := v.off, start
 	for k := last; k >= 0; k-- {
 		idx[k] = r % v.dims[k]

@@ -19,7 +19,8 @@ type execution struct {
 	b      *Backend
 	p      *plan
 	floats [][]float32 // by vertex: the float32 arrays
-	bufs   []*Buffer   // by vertex: every stored value
+	halves [][]uint16  // by vertex: those that are narrowed
+	bufs   []*Buffer   // by vertex: every other stored value
 	out    []*Buffer
 }
 
@@ -31,6 +32,7 @@ func newExecution(p *plan, b *Backend, in []*Buffer) (*execution, error) {
 	x := &execution{
 		b: b, p: p,
 		floats: make([][]float32, len(p.vertices)),
+		halves: make([][]uint16, len(p.vertices)),
 		bufs:   make([]*Buffer, len(p.vertices)),
 		out:    make([]*Buffer, len(p.outputs)),
 	}
@@ -50,6 +52,9 @@ func newExecution(p *plan, b *Backend, in []*Buffer) (*execution, error) {
 				return nil, err
 			}
 			x.out[v.output] = buf
+		case v.slot != nil && v.narrow:
+			x.halves[v.id] = flatAt(dtypes.Uint16, arena, v.slot.offset, v.size()).([]uint16)
+			continue
 		case v.slot != nil:
 			buf = &Buffer{shape: v.shape, flat: flatAt(v.shape.DType, arena, v.slot.offset, v.size())}
 		default:
@@ -58,12 +63,6 @@ func newExecution(p *plan, b *Backend, in []*Buffer) (*execution, error) {
 		x.bufs[v.id] = buf
 		if f, ok := buf.flat.([]float32); ok {
 			x.floats[v.id] = f
-		}
-	}
-	// A fused convolution writes where its reader is.
-	for _, v := range p.vertices {
-		if v.into != nil {
-			x.floats[v.id] = x.floats[v.into.id]
 		}
 	}
 	return x, nil
@@ -172,7 +171,7 @@ func (p *plan) bindScratch() {
 
 func (bp *boundProgram) bind(x *execution) {
 	for _, e := range bp.evaluators {
-		e.bind(x.array)
+		e.bind(x)
 	}
 }
 

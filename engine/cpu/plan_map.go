@@ -1,5 +1,7 @@
 package cpu
 
+import "github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
+
 // mapStep computes a stored element-wise value or a copy through a view.
 type mapStep struct {
 	v  *vertex
@@ -15,6 +17,14 @@ func newMapStep(p *plan, v *vertex, pr *program) *mapStep {
 
 func (s *mapStep) run(x *execution) error {
 	s.bp.bind(x)
+	if s.v.narrow {
+		out := x.half(s.v)
+		x.b.pool.Run((len(out)+s.n-1)/s.n, func(worker, piece int) {
+			at := piece * s.n
+			s.bp.evaluators[worker].runNarrow(at, out[at:min(at+s.n, len(out))])
+		})
+		return nil
+	}
 	out := x.array(s.v)
 	x.b.pool.Run((len(out)+s.n-1)/s.n, func(worker, piece int) {
 		at := piece * s.n
@@ -50,17 +60,17 @@ func newConcatenateStep(p *plan, v *vertex) *concatenateStep {
 }
 
 func (s *concatenateStep) run(x *execution) error {
-	out := x.array(s.v)
 	for _, part := range s.parts {
 		part.bp.bind(x)
-		part.run(x, out, s.outer, s.pitch)
+		part.run(x, s)
 	}
 	return nil
 }
 
 // run copies one operand, tile by tile.
-func (c concatenatePart) run(x *execution, out []float32, outer, pitch int) {
-	size := outer * c.length
+func (c concatenatePart) run(x *execution, s *concatenateStep) {
+	out, half := x.array(s.v), x.half(s.v)
+	size := s.outer * c.length
 	n := (pieceElements + c.bp.tile - 1) / c.bp.tile * c.bp.tile
 	x.b.pool.Run((size+n-1)/n, func(worker, piece int) {
 		e := c.bp.evaluators[worker]
@@ -71,7 +81,11 @@ func (c concatenatePart) run(x *execution, out []float32, outer, pitch int) {
 			for len(tile) > 0 {
 				block, i := at/c.length, at%c.length
 				m := min(c.length-i, len(tile))
-				copy(out[block*pitch+c.at+i:], tile[:m])
+				if to := block*s.pitch + c.at + i; s.v.narrow {
+					kernel.Narrow(half[to:to+m], tile)
+				} else {
+					copy(out[to:], tile[:m])
+				}
 				tile = tile[m:]
 				at += m
 			}

@@ -27,7 +27,7 @@ func (p *plan) place() {
 			continue
 		}
 		const align = 64
-		bytes := (int(v.shape.Memory()) + align - 1) / align * align
+		bytes := (v.bytes() + align - 1) / align * align
 		v.slot = &slot{first: v.first, last: v.last, bytes: bytes}
 		slots = append(slots, v.slot)
 	}
@@ -60,7 +60,7 @@ func (p *plan) reusable(v *vertex) *slot {
 	}
 	for _, f := range s.bp.leaves {
 		u := f.base
-		if u.slot == nil || u.slot.last != v.first || f.kind != leafDense || f.view.off != 0 || u.size() != v.size() {
+		if u.slot == nil || u.slot.last != v.first || f.kind != leafDense || f.view.off != 0 || u.size() != v.size() || u.narrow != v.narrow {
 			continue
 		}
 		// No other leaf may see u out of order.

@@ -17,8 +17,9 @@ type leaf struct {
 	base   *vertex // whose array is read
 	view   view    // collapsed
 	kind   leafKind
-	period int // leafRepeat: length of the repeated block
-	repeat int // leafRepeat: how often it repeats before the next block
+	period int  // leafRepeat: length of the repeated block
+	repeat int  // leafRepeat: how often it repeats before the next block
+	row    bool // dense: what is read is the row at hand (see evaluator.onRow), not the array
 }
 
 type leafKind uint8
@@ -56,6 +57,16 @@ func (p *program) finish() {
 		}
 	}
 	p.tile = max(l, tileElements/l*l)
+}
+
+// readRows makes the program read v, of which it has the same elements in the same order, from the
+// rows that it is given.
+func (p *program) readRows(v *vertex) {
+	for i := range p.leaves {
+		if f := &p.leaves[i]; f.base == v {
+			f.row = true
+		}
+	}
 }
 
 func gcd(a, b int) int {

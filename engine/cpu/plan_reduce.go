@@ -242,13 +242,36 @@ func (s *reduceStep) combine(to, from int) {
 // store writes a partial result as the results of a group.
 func (s *reduceStep) store(x *execution, from, group int) {
 	for i, v := range s.vs {
-		out := x.array(v)[group*s.perOut : (group+1)*s.perOut]
-		if s.isMax {
-			copy(out, s.maxima[from*len(s.vs)+i])
-			continue
-		}
-		for j, a := range s.acc[from*len(s.vs)+i] {
-			out[j] = float32(a)
+		part := from*len(s.vs) + i
+		switch {
+		case v.narrow:
+			s.storeNarrow(x.half(v)[group*s.perOut:(group+1)*s.perOut], part)
+		case s.isMax:
+			copy(x.array(v)[group*s.perOut:(group+1)*s.perOut], s.maxima[part])
+		default:
+			asFloat32(x.array(v)[group*s.perOut:(group+1)*s.perOut], s.acc[part])
 		}
 	}
+}
+
+// storeNarrow writes a partial result rounded to bfloat16.
+func (s *reduceStep) storeNarrow(out []uint16, part int) {
+	if s.isMax {
+		kernel.Narrow(out, s.maxima[part])
+		return
+	}
+	var row [256]float32
+	for acc := s.acc[part]; len(acc) > 0; {
+		n := min(len(row), len(acc))
+		kernel.Narrow(out[:n], asFloat32(row[:n], acc))
+		out, acc = out[n:], acc[n:]
+	}
+}
+
+// asFloat32 sets dst to the first elements of a and returns it.
+func asFloat32(dst []float32, a []float64) []float32 {
+	for i := range dst {
+		dst[i] = float32(a[i])
+	}
+	return dst
 }

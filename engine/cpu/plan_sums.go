@@ -22,7 +22,7 @@ type rowSums struct {
 }
 
 // sumsOf finds the sums that can be taken of the rows of v, which a convolution computes: they
-// read v, and everything else that they read is there before.
+// read v in order, and everything else that they read is there before.
 func (e *emitter) sumsOf(v *vertex) []*vertex {
 	var found []*vertex
 	for _, u := range e.vertices[v.id:] {
@@ -35,7 +35,7 @@ func (e *emitter) sumsOf(v *vertex) []*vertex {
 			continue
 		}
 		reads := u.reads()
-		if !slices.Contains(reads, v) || slices.ContainsFunc(reads, func(r *vertex) bool {
+		if !slices.Contains(reads, v) || !u.in[0].inOrder(v) || slices.ContainsFunc(reads, func(r *vertex) bool {
 			return r != v && (e.open[r] || !e.done[r] && r.kind != vertexParameter && r.kind != vertexConstant)
 		}) {
 			continue
@@ -45,26 +45,38 @@ func (e *emitter) sumsOf(v *vertex) []*vertex {
 	return found
 }
 
-func newRowSums(p *plan, vs []*vertex) *rowSums {
+// inOrder says whether a program for v reads u, if at all, element by element in order.
+func (v *vertex) inOrder(u *vertex) bool {
+	if v.base != nil {
+		return v.base != u || v.size() == u.size() && v.view.isDense()
+	}
+	return !slices.ContainsFunc(v.in, func(x *vertex) bool { return !x.inOrder(u) })
+}
+
+// newRowSums makes the sums vs of the rows of v.
+func newRowSums(p *plan, v *vertex, vs []*vertex) *rowSums {
 	var operands []*vertex
 	for _, u := range vs {
 		operands = append(operands, u.in[0])
 	}
 	d := operands[0].shape.Dimensions
+	program := inputProgram(operands...)
+	program.readRows(v)
 	return &rowSums{
-		vs: vs, bp: p.bound(inputProgram(operands...), roleSums),
+		vs: vs, bp: p.bound(program, roleSums),
 		rows: d[1], row: d[2] * d[3], channels: d[3],
 		partial: make([]float64, d[0]*d[1]*len(vs)*d[3]),
 	}
 }
 
 // add sums row y of image n.
-func (s *rowSums) add(worker, n, y int) {
+func (s *rowSums) add(worker, n, y int, row []float32) {
 	e := s.bp.evaluators[worker]
 	k := len(s.vs) * s.channels
 	acc := s.partial[(n*s.rows+y)*k:][:k]
 	clear(acc)
 	start := (n*s.rows + y) * s.row
+	e.onRow(start, row)
 	for at := 0; at < s.row; {
 		// Tiles of whole pixels: the sums take rows of channels.
 		t := min(max(s.bp.tile/s.channels, 1)*s.channels, s.row-at)

@@ -98,6 +98,11 @@ var planCases = []struct {
 		func(in []*Node) []*Node { return withGradient(normalised(in[0], in[1], in[2]), in[0]) }},
 	{"sums of rows of many channels", [][]int{{2, 3, 2, 8}, {1, 1, 8, 2200}, {1, 1, 2200, 3}},
 		func(in []*Node) []*Node { return withGradient(normalised(in[0], in[1], in[2]), in[0]) }},
+	{"sums of a convolution's rows in another order", [][]int{{2, 21, 19, 5}, {3, 3, 5, 17}},
+		func(in []*Node) []*Node {
+			h := Convolve(in[0], in[1]).PadSame().Done()
+			return []*Node{ReduceSum(Mul(h, Reverse(h, 1)), 1, 2), ReduceSum(Reverse(h, 2), 1, 2), ReduceSum(h, 1, 2)}
+		}},
 	{"average and repeat", [][]int{{2, 8, 6, 3}, {3, 3, 3, 4}},
 		func(in []*Node) []*Node {
 			h := MulScalar(ReduceSum(Reshape(Neg(in[0]), 2, 4, 2, 3, 2, 3), 2, 4), 0.25)
@@ -196,11 +201,14 @@ func TestPlanAgainstInterpreter(t *testing.T) {
 	}
 }
 
-func TestPlanThreadsAndBatch(t *testing.T) {
+func TestPlanThreadsAndBatch(t *testing.T) { testThreadsAndBatch(t, newTestBackend) }
+
+// testThreadsAndBatch: neither threads nor other images in a batch change a bit.
+func testThreadsAndBatch(t *testing.T, newBackend func(t *testing.T, threads int) *Backend) {
 	for _, c := range planCases {
 		in := randomArrays(rand.New(rand.NewPCG(3, 4)), c.dims)
-		one := runOn(t, newTestBackend(t, 1), in, c.dims, c.build)
-		three := runOn(t, newTestBackend(t, 3), in, c.dims, c.build)
+		one := runOn(t, newBackend(t, 1), in, c.dims, c.build)
+		three := runOn(t, newBackend(t, 3), in, c.dims, c.build)
 		for i := range one {
 			for j := range one[i] {
 				if math.Float32bits(one[i][j]) != math.Float32bits(three[i][j]) {
@@ -220,7 +228,7 @@ func TestPlanThreadsAndBatch(t *testing.T) {
 	}
 	dims := [][]int{{3, 40, 37, 12}, {3, 3, 12, 20}}
 	in := randomArrays(rand.New(rand.NewPCG(5, 6)), dims)
-	b := newTestBackend(t, 2)
+	b := newBackend(t, 2)
 	batch := runOn(t, b, in, dims, build)
 	dims[0] = []int{1, 40, 37, 12}
 	single := runOn(t, b, [][]float32{in[0][:40*37*12], in[1]}, dims, build)
