@@ -52,7 +52,7 @@ func alikeReductions(v, u *vertex) bool {
 		slices.Equal(u.attr.(*reduceAttr).axes, v.attr.(*reduceAttr).axes)
 }
 
-func newReduceStep(p *plan, vs ...*vertex) *reduceStep {
+func newReduceStep(p *plan, vs ...*vertex) step {
 	v := vs[0]
 	x := v.in[0]
 	var operands []*vertex
@@ -86,6 +86,9 @@ func newReduceStep(p *plan, vs ...*vertex) *reduceStep {
 			d.stride = s.perOut
 			s.perOut *= d.n
 		}
+	}
+	if b := newBlockSumStep(p, s); b != nil {
+		return b
 	}
 	s.chunks = max(1, min(s.length/pieceElements, maxPartials/s.perOut, 64))
 	unit := s.dims[len(s.dims)-1].n
