@@ -87,8 +87,9 @@ func (e *Executable) Execute(inputs []backends.Buffer, donate []bool, d backends
 			buf.flat = nil
 		}
 	}
-	for _, buf := range out {
-		outputs = append(outputs, buf)
+	outputs = make([]backends.Buffer, len(out))
+	for i, buf := range out {
+		outputs[i] = buf
 	}
 	return outputs, nil
 }

@@ -27,6 +27,7 @@ type plan struct {
 	workers    int
 	algorithm  kernel.Algorithm // of convolutions with kernels that are packed once
 	programs   []*boundProgram
+	x          *execution
 }
 
 // vertex is a value of the plan.
@@ -98,6 +99,7 @@ func newPlan(b *Backend, bd *Builder, outputs []*node) *plan {
 	p.connect()
 	p.decide()
 	p.narrow(b.narrowing)
+	p.x = newExecution(b, p)
 	p.emit()
 	p.place()
 	p.bindScratch()
@@ -397,9 +399,10 @@ func (p *plan) note(v *vertex, at int) {
 }
 
 // run executes the plan. b.mu is held.
-func (p *plan) run(b *Backend, in []*Buffer) ([]*Buffer, error) {
-	x, err := newExecution(p, b, in)
-	if err != nil {
+func (p *plan) run(_ *Backend, in []*Buffer) ([]*Buffer, error) {
+	x := p.x
+	defer x.end()
+	if err := x.begin(in); err != nil {
 		return nil, err
 	}
 	for _, s := range p.steps {
@@ -407,7 +410,7 @@ func (p *plan) run(b *Backend, in []*Buffer) ([]*Buffer, error) {
 			return nil, err
 		}
 	}
-	return x.out, nil
+	return slices.Clone(x.out), nil
 }
 
 // isFloat32 says whether the fast paths apply to a shape.

@@ -14,6 +14,8 @@ type blockSumStep struct {
 	tile     int         // elements that are evaluated at a time: whole pairs of pixels
 	merge    int         // rows in a piece of work
 	rows32   [][]float32 // per worker: a row before it is narrowed
+
+	task func(worker, piece int)
 }
 
 // newBlockSumStep returns nil unless s, whose axes are known, sums such blocks.
@@ -30,6 +32,7 @@ func newBlockSumStep(p *plan, s *reduceStep) *blockSumStep {
 		v: s.vs[0], bp: s.bp, rows: s.groups, row: s.perOut, channels: d[3].n,
 		tile: s.bp.tile / pair * pair, merge: max(1, pieceElements/s.length),
 	}
+	b.task = func(worker, piece int) { b.piece(p.x, worker, piece) }
 	for range p.workers {
 		if b.v.narrow {
 			b.rows32 = append(b.rows32, make([]float32, b.row))
@@ -40,19 +43,21 @@ func newBlockSumStep(p *plan, s *reduceStep) *blockSumStep {
 
 func (s *blockSumStep) run(x *execution) error {
 	s.bp.bind(x)
-	out, half := x.array(s.v), x.half(s.v)
-	x.b.pool.Run((s.rows+s.merge-1)/s.merge, func(worker, piece int) {
-		for r := piece * s.merge; r < min((piece+1)*s.merge, s.rows); r++ {
-			if e := s.bp.evaluators[worker]; s.v.narrow {
-				row := s.rows32[worker]
-				s.sum(e, r, row)
-				kernel.Narrow(half[r*s.row:(r+1)*s.row], row)
-			} else {
-				s.sum(e, r, out[r*s.row:(r+1)*s.row])
-			}
-		}
-	})
+	x.b.pool.Run((s.rows+s.merge-1)/s.merge, s.task)
 	return nil
+}
+
+func (s *blockSumStep) piece(x *execution, worker, piece int) {
+	e := s.bp.evaluators[worker]
+	for r := piece * s.merge; r < min((piece+1)*s.merge, s.rows); r++ {
+		from, to := r*s.row, (r+1)*s.row
+		if s.v.narrow {
+			s.sum(e, r, s.rows32[worker])
+			kernel.Narrow(x.half(s.v)[from:to], s.rows32[worker])
+		} else {
+			s.sum(e, r, x.array(s.v)[from:to])
+		}
+	}
 }
 
 // sum computes row r of the result, of two rows of pixels.

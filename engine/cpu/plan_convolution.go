@@ -17,6 +17,10 @@ type convolutionStep struct {
 	outRow   int
 	outImage int
 	pack     *kernel.Packed // of a kernel that is not kept
+
+	src    kernel.Source // nothing, if the input lies in memory
+	ep     kernel.Epilogue
+	packed func(dst *kernel.Packed) *kernel.Packed // packs the kernel
 }
 
 // convolutionShape describes a convolution of x, [N,H,W,C], with a kernel k, [KH,KW,I,O].
@@ -68,64 +72,68 @@ func newConvolutionStep(p *plan, c, out *vertex, finish *program, sums []*vertex
 	if out.narrow {
 		conv.Stage()
 	}
-	return s
-}
-
-func (s *convolutionStep) run(x *execution) error {
-	var src kernel.Source
-	switch in := s.c.in[0]; {
+	switch in := c.in[0]; {
 	case s.fill != nil:
-		s.fill.bind(x)
-		src.Row = func(worker, n, y int, dst []float32) {
+		s.src.Row = func(worker, n, y int, dst []float32) {
 			s.fill.evaluators[worker].run(n*s.inImage+y*s.inRow, dst)
 		}
 	case in.base.narrow:
-		half := x.half(in.base)[in.view.off:]
-		src.Row = func(_, n, y int, dst []float32) {
-			at := n*s.inImage + y*s.inRow
-			kernel.Widen(dst, half[at:at+len(dst)])
+		s.src.Row = func(_, n, y int, dst []float32) {
+			at := in.view.off + n*s.inImage + y*s.inRow
+			kernel.Widen(dst, p.x.half(in.base)[at:at+len(dst)])
 		}
-	default:
+	}
+	if s.finish != nil || s.sums != nil || out.narrow {
+		s.ep.Post = func(worker, n, y int, row []float32) { s.post(p.x, worker, n, y, row) }
+	}
+	s.packed = func(dst *kernel.Packed) *kernel.Packed {
+		k := c.in[1]
+		v := k.view
+		return conv.Pack(p.x.b.pool, dst, p.x.array(k.base), v.off, v.strides[0], v.strides[1], v.strides[2], v.strides[3])
+	}
+	return s
+}
+
+// post finishes row y of image n of the output.
+func (s *convolutionStep) post(x *execution, worker, n, y int, row []float32) {
+	at := n*s.outImage + y*s.outRow
+	if s.finish != nil {
+		e := s.finish.evaluators[worker]
+		e.onRow(at, row)
+		e.run(at, row)
+	}
+	if s.sums != nil {
+		s.sums.add(worker, n, y, row)
+	}
+	if s.out.narrow {
+		kernel.Narrow(x.half(s.out)[at:at+len(row)], row)
+	}
+}
+
+func (s *convolutionStep) run(x *execution) error {
+	src := s.src
+	if in := s.c.in[0]; s.fill != nil {
+		s.fill.bind(x)
+	} else if src.Row == nil {
 		src.Flat = x.array(in.base)[in.view.off : in.view.off+in.size()]
 	}
-	var ep kernel.Epilogue
 	if s.finish != nil {
 		s.finish.bind(x)
 	}
 	if s.sums != nil {
 		s.sums.bp.bind(x)
 	}
-	if s.finish != nil || s.sums != nil || s.out.narrow {
-		ep.Post = func(worker, n, y int, row []float32) {
-			at := n*s.outImage + y*s.outRow
-			if s.finish != nil {
-				e := s.finish.evaluators[worker]
-				e.onRow(at, row)
-				e.run(at, row)
-			}
-			if s.sums != nil {
-				s.sums.add(worker, n, y, row)
-			}
-			if s.out.narrow {
-				kernel.Narrow(x.half(s.out)[at:at+len(row)], row)
-			}
-		}
-	}
 	k := s.c.in[1]
-	data, v := x.array(k.base), k.view
-	pack := func(dst *kernel.Packed) *kernel.Packed {
-		return s.conv.Pack(x.b.pool, dst, data, v.off, v.strides[0], v.strides[1], v.strides[2], v.strides[3])
-	}
 	var w *kernel.Packed
 	if k.base.kind == vertexParameter {
-		form := packKey(packConvolution, v)
+		form := packKey(packConvolution, k.view)
 		form.tile, form.precision = s.conv.Tile(), s.conv.Precision()
-		w = x.bufs[k.base.id].packedAs(form, pack)
+		w = x.bufs[k.base.id].packedAs(form, s.packed)
 	} else {
-		s.pack = pack(s.pack)
+		s.pack = s.packed(s.pack)
 		w = s.pack
 	}
-	s.conv.Run(x.b.pool, x.array(s.out), src, w, ep) // no array if it is narrowed
+	s.conv.Run(x.b.pool, x.array(s.out), src, w, s.ep) // no array if it is narrowed
 	if s.sums != nil {
 		s.sums.store(x)
 	}

@@ -14,7 +14,8 @@ type step interface {
 	run(x *execution) error
 }
 
-// execution is one run of a plan.
+// execution is a run of a plan. Every plan has one, which it uses again and again: apart from what
+// generic operations do, a run allocates nothing but its outputs.
 type execution struct {
 	b      *Backend
 	p      *plan
@@ -27,8 +28,8 @@ type execution struct {
 // array is the array of a stored float32 vertex.
 func (x *execution) array(v *vertex) []float32 { return x.floats[v.id] }
 
-// newExecution gives every stored value its memory.
-func newExecution(p *plan, b *Backend, in []*Buffer) (*execution, error) {
+// newExecution makes the execution of a plan whose vertices are known.
+func newExecution(b *Backend, p *plan) *execution {
 	x := &execution{
 		b: b, p: p,
 		floats: make([][]float32, len(p.vertices)),
@@ -36,36 +37,66 @@ func newExecution(p *plan, b *Backend, in []*Buffer) (*execution, error) {
 		bufs:   make([]*Buffer, len(p.vertices)),
 		out:    make([]*Buffer, len(p.outputs)),
 	}
-	arena, err := b.arenaOf(p.arenaBytes)
-	if err != nil {
-		return nil, err
-	}
 	for _, v := range p.vertices {
-		var buf *Buffer
+		if v.kind == vertexConstant {
+			x.set(v, &Buffer{shape: v.shape, flat: v.node.attr.(*constantAttr).flat})
+		}
+	}
+	return x
+}
+
+// set makes a buffer the value of v.
+func (x *execution) set(v *vertex, b *Buffer) {
+	x.bufs[v.id] = b
+	x.floats[v.id], _ = b.flat.([]float32)
+}
+
+// buffer is the value of v, which is not narrowed.
+func (x *execution) buffer(v *vertex) *Buffer {
+	if b := x.bufs[v.id]; b != nil || x.floats[v.id] == nil {
+		return b
+	}
+	return &Buffer{shape: v.shape, flat: x.floats[v.id]}
+}
+
+// begin gives every stored value its memory.
+func (x *execution) begin(in []*Buffer) error {
+	arena, err := x.b.arenaOf(x.p.arenaBytes)
+	if err != nil {
+		return err
+	}
+	for _, v := range x.p.vertices {
 		switch {
 		case v.kind == vertexParameter:
-			buf = in[v.node.attr.(*parameterAttr).index]
+			x.set(v, in[v.node.attr.(*parameterAttr).index])
 		case v.kind == vertexConstant:
-			buf = &Buffer{shape: v.shape, flat: v.node.attr.(*constantAttr).flat}
 		case v.output >= 0:
-			if buf, err = newBuffer(v.shape); err != nil {
-				return nil, err
+			b, err := newBuffer(v.shape)
+			if err != nil {
+				return err
 			}
-			x.out[v.output] = buf
-		case v.slot != nil && v.narrow:
-			x.halves[v.id] = flatAt(dtypes.Uint16, arena, v.slot.offset, v.size()).([]uint16)
-			continue
-		case v.slot != nil:
-			buf = &Buffer{shape: v.shape, flat: flatAt(v.shape.DType, arena, v.slot.offset, v.size())}
+			x.out[v.output] = b
+			x.set(v, b)
+		case v.slot == nil:
+		case v.narrow:
+			x.halves[v.id] = sliceAt[uint16](arena, v.slot.offset, v.size())
+		case isFloat32(v.shape):
+			x.floats[v.id] = sliceAt[float32](arena, v.slot.offset, v.size())
 		default:
-			continue
-		}
-		x.bufs[v.id] = buf
-		if f, ok := buf.flat.([]float32); ok {
-			x.floats[v.id] = f
+			x.set(v, &Buffer{shape: v.shape, flat: flatAt(v.shape.DType, arena, v.slot.offset, v.size())})
 		}
 	}
-	return x, nil
+	return nil
+}
+
+// end lets go of inputs, outputs and the arena, which may be replaced before the next run.
+func (x *execution) end() {
+	for _, v := range x.p.vertices {
+		if v.kind != vertexConstant {
+			x.bufs[v.id], x.floats[v.id], x.halves[v.id] = nil, nil, nil
+		}
+	}
+	clear(x.out)
 }
 
 // arenaOf returns memory for the temporary values of an execution, aligned to cache lines. All
@@ -90,40 +121,44 @@ func flatAt(t dtypes.DType, arena []byte, offset, n int) any {
 	if n == 0 {
 		return makeFlat(t, 0)
 	}
-	at := unsafe.Pointer(&arena[offset])
 	switch t {
 	case dtypes.Bool:
-		return unsafe.Slice((*bool)(at), n)
+		return sliceAt[bool](arena, offset, n)
 	case dtypes.Int8:
-		return unsafe.Slice((*int8)(at), n)
+		return sliceAt[int8](arena, offset, n)
 	case dtypes.Int16:
-		return unsafe.Slice((*int16)(at), n)
+		return sliceAt[int16](arena, offset, n)
 	case dtypes.Int32:
-		return unsafe.Slice((*int32)(at), n)
+		return sliceAt[int32](arena, offset, n)
 	case dtypes.Int64:
-		return unsafe.Slice((*int64)(at), n)
+		return sliceAt[int64](arena, offset, n)
 	case dtypes.Uint8:
-		return unsafe.Slice((*uint8)(at), n)
+		return sliceAt[uint8](arena, offset, n)
 	case dtypes.Uint16:
-		return unsafe.Slice((*uint16)(at), n)
+		return sliceAt[uint16](arena, offset, n)
 	case dtypes.Uint32:
-		return unsafe.Slice((*uint32)(at), n)
+		return sliceAt[uint32](arena, offset, n)
 	case dtypes.Uint64:
-		return unsafe.Slice((*uint64)(at), n)
+		return sliceAt[uint64](arena, offset, n)
 	case dtypes.Float16:
-		return unsafe.Slice((*float16.Float16)(at), n)
+		return sliceAt[float16.Float16](arena, offset, n)
 	case dtypes.BFloat16:
-		return unsafe.Slice((*bfloat16.BFloat16)(at), n)
+		return sliceAt[bfloat16.BFloat16](arena, offset, n)
 	case dtypes.Float32:
-		return unsafe.Slice((*float32)(at), n)
+		return sliceAt[float32](arena, offset, n)
 	case dtypes.Float64:
-		return unsafe.Slice((*float64)(at), n)
+		return sliceAt[float64](arena, offset, n)
 	case dtypes.Complex64:
-		return unsafe.Slice((*complex64)(at), n)
+		return sliceAt[complex64](arena, offset, n)
 	case dtypes.Complex128:
-		return unsafe.Slice((*complex128)(at), n)
+		return sliceAt[complex128](arena, offset, n)
 	}
 	panic(fmt.Sprintf("cpu: data type %s has no slices", t))
+}
+
+// sliceAt views n > 0 elements of the arena from byte offset on.
+func sliceAt[T any](arena []byte, offset, n int) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(&arena[offset])), n)
 }
 
 // boundProgram is a program with an evaluator for every worker.

@@ -22,7 +22,7 @@ func newGenericStep(v *vertex) *genericStep {
 func (s *genericStep) run(x *execution) error {
 	in := make([]*Buffer, len(s.v.in))
 	for i, u := range s.v.in {
-		b := x.bufs[u.base.id]
+		b := x.buffer(u.base)
 		if u.base != u {
 			// A view that is consecutive in memory, of a float32 value.
 			o := u.view.off
@@ -33,7 +33,7 @@ func (s *genericStep) run(x *execution) error {
 	out := make([]*Buffer, len(s.results))
 	for i, u := range s.results {
 		if u != nil {
-			out[i] = x.bufs[u.id]
+			out[i] = x.buffer(u)
 		}
 		if out[i] == nil { // a result that nobody wants
 			b, err := newBuffer(s.v.node.results[i].shape)

@@ -11,40 +11,55 @@ type productStep struct {
 	batch   int
 	m, k, n int
 	packs   []*kernel.Packed // per worker: right operands that are not kept
+
+	packed func(dst *kernel.Packed) *kernel.Packed // packs the right operand, where there is one
+	task   func(worker, i int)
 }
 
 func newProductStep(p *plan, v *vertex) *productStep {
 	l, r := v.in[0], v.in[1]
-	return &productStep{
+	s := &productStep{
 		v: v, l: l, r: r,
 		batch: l.shape.Dimensions[0], m: l.shape.Dimensions[1], k: l.shape.Dimensions[2], n: r.shape.Dimensions[2],
 		packs: make([]*kernel.Packed, p.workers),
 	}
+	s.packed = func(dst *kernel.Packed) *kernel.Packed { return s.pack(p.x, dst, 0) }
+	s.task = func(worker, i int) { s.multiply(p.x, worker, i) }
+	return s
 }
 
 func (s *productStep) run(x *execution) error {
-	out, a, b := x.array(s.v), x.array(s.l.base), x.array(s.r.base)
-	lv, rv := s.l.view, s.r.view
-	left := func(i int) []float32 { return a[lv.off+i*lv.strides[0]:] }
-	if s.batch == 1 {
-		pack := func(dst *kernel.Packed) *kernel.Packed {
-			return kernel.PackMatrix(dst, s.k, s.n, b, rv.off, rv.strides[1], rv.strides[2])
-		}
-		var w *kernel.Packed
-		if s.r.base.kind == vertexParameter {
-			w = x.bufs[s.r.base.id].packedAs(packKey(packMatrix, rv), pack)
-		} else {
-			s.packs[0] = pack(s.packs[0])
-			w = s.packs[0]
-		}
-		kernel.Gemm(x.b.pool, out, s.n, left(0), lv.strides[1], s.m, w, kernel.Epilogue{})
+	if s.batch > 1 {
+		x.b.pool.Run(s.batch, s.task)
 		return nil
 	}
-	x.b.pool.Run(s.batch, func(worker, i int) {
-		s.packs[worker] = kernel.PackMatrix(s.packs[worker], s.k, s.n, b, rv.off+i*rv.strides[0], rv.strides[1], rv.strides[2])
-		kernel.GemmSerial(out[i*s.m*s.n:], s.n, left(i), lv.strides[1], s.m, s.packs[worker], kernel.Epilogue{})
-	})
+	var w *kernel.Packed
+	if s.r.base.kind == vertexParameter {
+		w = x.bufs[s.r.base.id].packedAs(packKey(packMatrix, s.r.view), s.packed)
+	} else {
+		s.packs[0] = s.packed(s.packs[0])
+		w = s.packs[0]
+	}
+	kernel.Gemm(x.b.pool, x.array(s.v), s.n, s.left(x, 0), s.l.view.strides[1], s.m, w, kernel.Epilogue{})
 	return nil
+}
+
+// left is where the left operand of product i begins.
+func (s *productStep) left(x *execution, i int) []float32 {
+	v := s.l.view
+	return x.array(s.l.base)[v.off+i*v.strides[0]:]
+}
+
+// pack packs the right operand of product i.
+func (s *productStep) pack(x *execution, dst *kernel.Packed, i int) *kernel.Packed {
+	v := s.r.view
+	return kernel.PackMatrix(dst, s.k, s.n, x.array(s.r.base), v.off+i*v.strides[0], v.strides[1], v.strides[2])
+}
+
+// multiply computes product i of a batch.
+func (s *productStep) multiply(x *execution, worker, i int) {
+	s.packs[worker] = s.pack(x, s.packs[worker], i)
+	kernel.GemmSerial(x.array(s.v)[i*s.m*s.n:], s.n, s.left(x, i), s.l.view.strides[1], s.m, s.packs[worker], kernel.Epilogue{})
 }
 
 // packedForm identifies a packed form of a buffer's data.

@@ -30,6 +30,9 @@ type reduceStep struct {
 	whole  bool        // a worker takes a group's chunks one after the other
 	acc    [][]float64 // chunks == 1: per worker; whole: two per worker; otherwise per group and chunk
 	maxima [][]float32 // the same for maxima
+
+	pieces int
+	task   func(worker, piece int)
 }
 
 // reduceAxis is an axis of a group; neighbours that are all kept or all reduced are one.
@@ -102,10 +105,17 @@ func newReduceStep(p *plan, vs ...*vertex) step {
 	s.whole = s.chunks > 1 && s.groups >= wholeGroups
 	n := p.workers
 	switch {
+	case s.chunks == 1:
+		s.pieces = (s.groups + s.merge - 1) / s.merge
+		s.task = func(worker, piece int) { s.mergedGroups(p.x, worker, piece) }
 	case s.whole:
 		n = 2 * p.workers
-	case s.chunks > 1:
+		s.pieces = s.groups
+		s.task = func(worker, piece int) { s.wholeGroup(p.x, worker, piece) }
+	default:
 		n = s.groups * s.chunks
+		s.pieces = n
+		s.task = func(worker, piece int) { s.reduce(worker, piece, piece/s.chunks, piece%s.chunks) }
 	}
 	for range n * len(vs) {
 		if s.isMax {
@@ -119,30 +129,10 @@ func newReduceStep(p *plan, vs ...*vertex) step {
 
 func (s *reduceStep) run(x *execution) error {
 	s.bp.bind(x)
-	if s.chunks == 1 {
-		x.b.pool.Run((s.groups+s.merge-1)/s.merge, func(worker, piece int) {
-			for g := piece * s.merge; g < min((piece+1)*s.merge, s.groups); g++ {
-				s.reduce(worker, worker, g, 0)
-				s.store(x, worker, g)
-			}
-		})
+	x.b.pool.Run(s.pieces, s.task)
+	if s.chunks == 1 || s.whole {
 		return nil
 	}
-	if s.whole {
-		x.b.pool.Run(s.groups, func(worker, g int) {
-			sum, next := 2*worker, 2*worker+1
-			s.reduce(worker, sum, g, 0)
-			for c := 1; c < s.chunks; c++ {
-				s.reduce(worker, next, g, c)
-				s.combine(sum, next)
-			}
-			s.store(x, sum, g)
-		})
-		return nil
-	}
-	x.b.pool.Run(s.groups*s.chunks, func(worker, piece int) {
-		s.reduce(worker, piece, piece/s.chunks, piece%s.chunks)
-	})
 	for g := range s.groups {
 		first := g * s.chunks
 		for c := 1; c < s.chunks; c++ {
@@ -151,6 +141,25 @@ func (s *reduceStep) run(x *execution) error {
 		s.store(x, first, g)
 	}
 	return nil
+}
+
+// mergedGroups computes the results of a piece of several short groups.
+func (s *reduceStep) mergedGroups(x *execution, worker, piece int) {
+	for g := piece * s.merge; g < min((piece+1)*s.merge, s.groups); g++ {
+		s.reduce(worker, worker, g, 0)
+		s.store(x, worker, g)
+	}
+}
+
+// wholeGroup computes the results of a group, one chunk after the other.
+func (s *reduceStep) wholeGroup(x *execution, worker, g int) {
+	sum, next := 2*worker, 2*worker+1
+	s.reduce(worker, sum, g, 0)
+	for c := 1; c < s.chunks; c++ {
+		s.reduce(worker, next, g, c)
+		s.combine(sum, next)
+	}
+	s.store(x, sum, g)
 }
 
 // reduce makes partial result to out of one chunk of a group.

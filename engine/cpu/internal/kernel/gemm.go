@@ -39,16 +39,33 @@ func Gemm(p *pool.Pool, dst []float32, ldd int, a []float32, lda int, m int, b *
 		GemmSerial(dst, ldd, a, lda, m, b, ep)
 		return
 	}
-	g := newGemm(dst, ldd, a, lda, m, b, ep)
+	g := gemmTasks.Get().(*gemmTask)
+	g.gemm, g.m = newGemm(dst, ldd, a, lda, m, b, ep), m
 	// Rows are divided first, then columns, until there are a few pieces a worker.
-	rows := min(gemmRows, roundUp((m+2*p.Workers()-1)/(2*p.Workers()), maxRows))
-	rowPieces := (m + rows - 1) / rows
-	panels := b.panels()
-	groups := min(panels, max(1, (4*p.Workers()+rowPieces-1)/rowPieces))
-	p.Run(rowPieces*groups, func(_, piece int) {
-		r, q := piece/groups, piece%groups
-		g.run(r*rows, min(m, (r+1)*rows), q*panels/groups, (q+1)*panels/groups)
-	})
+	g.rows = min(gemmRows, roundUp((m+2*p.Workers()-1)/(2*p.Workers()), maxRows))
+	rowPieces := (m + g.rows - 1) / g.rows
+	g.groups = min(b.panels(), max(1, (4*p.Workers()+rowPieces-1)/rowPieces))
+	p.Run(rowPieces*g.groups, g.task)
+	g.gemm = gemm{}
+	gemmTasks.Put(g)
+}
+
+// gemmTask is a product that is divided into pieces of work.
+type gemmTask struct {
+	gemm
+	m, rows, groups int
+	task            func(worker, piece int)
+}
+
+var gemmTasks = sync.Pool{New: func() any {
+	g := new(gemmTask)
+	g.task = g.piece
+	return g
+}}
+
+func (g *gemmTask) piece(_, piece int) {
+	r, q, panels := piece/g.groups, piece%g.groups, g.b.panels()
+	g.run(r*g.rows, min(g.m, (r+1)*g.rows), q*panels/g.groups, (q+1)*panels/g.groups)
 }
 
 // GemmSerial is Gemm on the calling goroutine alone, for many small products that run at the
