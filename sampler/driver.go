@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
-	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
@@ -21,6 +18,9 @@ import (
 // ErrProblem is wrapped by the errors of measurements that do not fit the operator or the
 // denoiser.
 var ErrProblem = errors.New("ill-posed problem")
+
+// ErrOperator is wrapped by the errors of methods that cannot treat an operator.
+var ErrOperator = errors.New("the method does not apply to the operator")
 
 // Sampler is one restoration method: its equations, as stages, and the loop over them.
 type Sampler interface {
@@ -42,12 +42,25 @@ type Sampler interface {
 	Step(r *Run) error
 }
 
+// Shaper is implemented by samplers with state tensors of another shape than x.
+type Shaper interface {
+	// StateShape is the shape of a state tensor in a run whose x has the given shape.
+	StateShape(name string, x shapes.Shape) shapes.Shape
+}
+
+// Limited is implemented by samplers that cannot treat every operator.
+type Limited interface {
+	// Applies returns an error that wraps ErrOperator for an operator that it cannot treat.
+	Applies(op operator.Operator) error
+}
+
 // Driver runs samplers for one denoiser and one operator, and keeps the stages that it has
 // compiled. It is for use by one goroutine at a time.
 type Driver struct {
 	engine   *engine.Engine
 	denoiser prior.Denoiser
 	operator operator.Operator
+	inverse  *operator.Inverse // of the operator, once a stage has needed it
 	programs map[programKey]*compiled
 }
 
@@ -82,64 +95,6 @@ func (d *Driver) Close() {
 func (d *Driver) stateShape(n int) shapes.Shape {
 	h, w := d.operator.ImageSize()
 	return shapes.Make(dtypes.Float32, n, h, w, d.denoiser.Channels())
-}
-
-// program returns a stage compiled for a batch of n images. Inputs are the weights, the
-// operator's data, y, the state and the scalars, in this order; outputs the new state and, if
-// the stage reports, one tensor [reports,N].
-func (d *Driver) program(name string, s Stage, n int) (*compiled, error) {
-	key := programKey{name, s.Name, n}
-	if p, ok := d.programs[key]; ok {
-		return p, nil
-	}
-	var in []shapes.Shape
-	for _, t := range slices.Concat(d.denoiser.Weights(), d.operator.Data()) {
-		in = append(in, t.Shape())
-	}
-	h, w, c := d.operator.MeasurementSize()
-	in = append(in, shapes.Make(dtypes.Float32, n, h, w, c))
-	for range s.State {
-		in = append(in, d.stateShape(n))
-	}
-	for range s.Scalars {
-		in = append(in, shapes.Make(dtypes.Float32))
-	}
-
-	out := &compiled{}
-	p, err := d.engine.Compile(name+" "+s.Name, in, func(in []*graph.Node) []*graph.Node {
-		take := func(n int) []*graph.Node {
-			head := in[:n]
-			in = in[n:]
-			return head
-		}
-		b := &Builder{denoiser: d.denoiser, operator: d.operator, state: map[string]*Node{}, scalars: map[string]*Node{}}
-		b.weights = take(len(d.denoiser.Weights()))
-		b.data = take(len(d.operator.Data()))
-		b.y = take(1)[0]
-		for i, v := range take(len(s.State)) {
-			b.state[s.State[i]] = v
-		}
-		for i, v := range take(len(s.Scalars)) {
-			b.scalars[s.Scalars[i]] = v
-		}
-		s.Build(b)
-		out.written, out.reported = b.written, b.reported
-		if i := slices.Index(b.written, StateX); i >= 0 {
-			size := float64(b.writes[i].Shape().Size() / n)
-			b.reports = append(b.reports, graph.MulScalar(norm(b.writes[i]), 1/math.Sqrt(size)))
-			out.reported = append(out.reported, reportRMS)
-		}
-		if len(b.reports) == 0 {
-			return b.writes
-		}
-		return append(b.writes, graph.Stack(b.reports, 0))
-	})
-	if err != nil {
-		return nil, err
-	}
-	out.Program = p
-	d.programs[key] = out
-	return out, nil
 }
 
 // Job is one batch of measurements to restore.
@@ -214,12 +169,17 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
+	if l, ok := s.(Limited); ok {
+		if err := l.Applies(d.operator); err != nil {
+			return nil, err
+		}
+	}
 	n, err := d.validate(j)
 	if err != nil {
 		return nil, err
 	}
 	start := time.Now()
-	if _, err := d.program(s.Name(), s.Stages()[0], n); err != nil {
+	if _, err := d.program(s, s.Stages()[0], n); err != nil {
 		return nil, err
 	}
 	r, err := newRun(ctx, d, s, j, n)
@@ -229,6 +189,7 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	defer r.release()
 	r.compile, r.start = r.start.Sub(start), start
 	for r.k = range r.steps() {
+		r.noise = nil
 		r.record = StepRecord{K: r.k, Steps: r.steps(), Sigma: r.Sigma(), SigmaNext: r.SigmaNext()}
 		if err := s.Step(r); err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/internal/rng"
+	"github.com/seed-0f004ec9/spgd/operator"
 	"github.com/seed-0f004ec9/spgd/prior"
 )
 
@@ -31,7 +32,7 @@ func newEngine(t testing.TB) *engine.Engine {
 	return e
 }
 
-func newDriver(t testing.TB, d prior.Denoiser, op *matrixOperator) *Driver {
+func newDriver(t testing.TB, d prior.Denoiser, op operator.Operator) *Driver {
 	t.Helper()
 	dr, err := NewDriver(newEngine(t), d, op)
 	if err != nil {

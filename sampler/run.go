@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/seed-0f004ec9/spgd/internal/rng"
+	"github.com/seed-0f004ec9/spgd/operator"
 )
 
 // ErrDiverged is wrapped by the errors of runs whose state is no longer finite or has outgrown
@@ -19,6 +20,12 @@ var ErrDiverged = errors.New("diverged")
 // reportRMS is the root mean square of every image of x, which the driver adds to the reports of
 // the stages that write x.
 const reportRMS = "x rms"
+
+// What the driver notes in the step's record when a stage reports it.
+const (
+	reportLoss     = "loss"     // ||A(x0hat) - y||^2
+	reportGradient = "gradient" // norm of the likelihood's gradient
+)
 
 // maxRMS bounds the root mean square of x, in units of sqrt(1+sigma^2), about what noise of the
 // current level over an image in [-1,1] has. Runs that converge stay below 10 even with poor
@@ -35,6 +42,7 @@ type Run struct {
 	sigmas  []float64
 	stages  map[string]Stage
 	state   map[string]*tensors.Tensor
+	noise   []*rng.Stream // by image, of the outer step in progress, once drawn from
 
 	k       int
 	record  StepRecord
@@ -56,7 +64,7 @@ func newRun(ctx context.Context, d *Driver, s Sampler, j Job, batch int) (*Run, 
 	c := s.StepCost()
 	r.total = Cost{c.Forwards * r.steps(), c.VJPs * r.steps()}
 	for _, name := range append(s.State(), StateX0hat) {
-		r.state[name] = tensors.FromShape(d.stateShape(batch))
+		r.state[name] = tensors.FromShape(d.shapeOf(s, name, batch))
 	}
 	x, err := r.startState()
 	r.state[StateX] = x
@@ -76,11 +84,7 @@ func (r *Run) startState() (*tensors.Tensor, error) {
 	size := d[1] * d[2] * d[3]
 	noise := make([]float32, r.batch*size)
 	for i := range r.batch {
-		image := uint32(i)
-		if r.job.Images != nil {
-			image = r.job.Images[i]
-		}
-		rng.New(r.job.Seed, image, 0, rng.XStart).FillNormal(noise[i*size:][:size])
+		rng.New(r.job.Seed, r.imageIndex(i), 0, rng.XStart).FillNormal(noise[i*size:][:size])
 	}
 	for i := range noise {
 		noise[i] *= float32(r.sigmas[0])
@@ -98,6 +102,12 @@ func (r *Run) Sigma() float64 { return r.sigmas[r.k] }
 
 // SigmaNext is the noise level at its end.
 func (r *Run) SigmaNext() float64 { return r.sigmas[r.k+1] }
+
+// Operator is the problem's.
+func (r *Run) Operator() operator.Operator { return r.driver.operator }
+
+// Started says whether the caller gave the starting state.
+func (r *Run) Started() bool { return r.job.XStart != nil }
 
 // Record is the step's record, for the sampler to fill in. The driver fills in the schedule, the
 // cost and the time.
@@ -130,17 +140,17 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 		return nil, fmt.Errorf("sampler: %s has no stage %q", r.sampler.Name(), stage)
 	}
 	begin := time.Now()
-	p, err := r.driver.program(r.sampler.Name(), st, r.batch)
+	p, err := r.driver.program(r.sampler, st, r.batch)
 	r.compile += time.Since(begin)
 	if err != nil {
 		return nil, err
 	}
-	in, err := r.inputs(st, scalars)
+	in, temporary, err := r.inputs(st, scalars)
 	if err != nil {
 		return nil, err
 	}
 	out, err := p.Run(in...)
-	for _, t := range in[len(in)-len(st.Scalars):] {
+	for _, t := range temporary {
 		free(t)
 	}
 	if err != nil {
@@ -162,30 +172,13 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 	if r.job.Progress != nil && st.Cost.NFE() > 0 {
 		r.job.Progress(Progress{Step: r.k, Steps: r.steps(), Done: r.cost.Work(), Total: r.total.Work(), Cost: r.cost})
 	}
+	if v, ok := reports[reportLoss]; ok {
+		r.record.Loss = v
+	}
+	if v, ok := reports[reportGradient]; ok {
+		r.record.GradientNorm = v
+	}
 	return reports, nil
-}
-
-// inputs gathers the inputs of a stage in the order of Driver.program.
-func (r *Run) inputs(st Stage, scalars Scalars) ([]*tensors.Tensor, error) {
-	var in []*tensors.Tensor
-	in = append(in, r.driver.denoiser.Weights()...)
-	in = append(in, r.driver.operator.Data()...)
-	in = append(in, r.job.Y)
-	for _, name := range st.State {
-		t, ok := r.state[name]
-		if !ok {
-			return nil, fmt.Errorf("sampler: %s reads state %q, which %s does not have", st.Name, name, r.sampler.Name())
-		}
-		in = append(in, t)
-	}
-	for _, name := range st.Scalars {
-		v, ok := scalars[name]
-		if !ok {
-			return nil, fmt.Errorf("sampler: %s runs without its scalar %q", st.Name, name)
-		}
-		in = append(in, tensors.FromScalar(float32(v)))
-	}
-	return in, nil
 }
 
 // Keep gives the state tensor dst the value that src has now. Nothing is copied.
@@ -243,6 +236,10 @@ func (r *Run) check(names []string, reports Reports) error {
 				what = fmt.Sprintf("%s has grown to %.3g", name, v)
 			default:
 				continue
+			}
+			if r.record.StepSize == 0 {
+				return fmt.Errorf("sampler: %w at step %d of %d of %s (sigma %.4g): %s in image %d; other settings of the method may help (--set)",
+					ErrDiverged, r.k+1, r.steps(), r.sampler.Name(), r.Sigma(), what, i)
 			}
 			return fmt.Errorf("sampler: %w at step %d of %d (sigma %.4g, step size %.4g): %s in image %d; use a smaller step size (--step-size)",
 				ErrDiverged, r.k+1, r.steps(), r.Sigma(), r.record.StepSize, what, i)

@@ -42,20 +42,20 @@ const (
 
 // Settings are the parameters of SPGD. The defaults are those of DefaultSettings.
 type Settings struct {
-	Steps    int     // T, outer steps (noise levels)
-	Warmup   int     // N, likelihood steps before each denoise step
-	Beta     float64 // largest momentum, in [0,1)
-	SigmaMax float64 // first noise level, in units of the image range [-1,1]
-	SigmaMin float64 // last positive noise level
+	Steps    int     `set:"steps"`     // T, outer steps (noise levels)
+	Warmup   int     `set:"warmup"`    // N, likelihood steps before each denoise step
+	Beta     float64 `set:"beta"`      // largest momentum, in [0,1)
+	SigmaMax float64 `set:"sigma-max"` // first noise level, in units of the image range [-1,1]
+	SigmaMin float64 `set:"sigma-min"` // last positive noise level
 
 	// StepSize is the likelihood step at k = 0. It has no default: it has to fit the operator.
-	StepSize float64
+	StepSize float64 `set:"step-size"`
 	// MinStepRatio sets the linear decay: the step size of outer step k is
 	// StepSize (1 - (1-MinStepRatio) k/T).
-	MinStepRatio float64
+	MinStepRatio float64 `set:"min-step-ratio"`
 
-	ADM     ADM
-	Denoise DenoiseFrom
+	ADM     ADM         `set:"adm"`
+	Denoise DenoiseFrom `set:"denoise"`
 }
 
 // DefaultSettings is the paper's algorithm: warm-up with momentum from the whole-vector cosine

@@ -61,7 +61,7 @@ var warmup = Stage{
 		x, last := b.State(StateX), b.State(momentum)
 		x0hat := b.Denoise(x, b.Scalar("sigma"))
 		loss := b.SquaredResidual(x0hat)
-		g := graph.Gradient(graph.ReduceAllSum(loss), x)[0]
+		g := b.Gradient(loss, x)
 
 		pixel := b.Scalar("pixel") // 1 for the per-pixel cosine, 0 for the whole-vector one
 		cos := graph.Add(graph.Mul(pixel, pixelCosine(g, last)),
@@ -75,9 +75,9 @@ var warmup = Stage{
 		b.SetState(momentum, smooth)
 		b.SetState(push, graph.Add(graph.Mul(b.Scalar("keep"), b.State(push)), smooth))
 		b.SetState(direction, graph.Sub(x, x0hat))
-		b.Report("loss", loss)
+		b.Report(reportLoss, loss)
 		b.Report("alpha", alpha)
-		b.Report("gradient", norm(g))
+		b.Report(reportGradient, norm(g))
 	},
 }
 
@@ -124,7 +124,6 @@ func (s SPGD) Step(r *Run) error {
 		if err != nil {
 			return err
 		}
-		rec.Loss, rec.GradientNorm = out["loss"], out["gradient"]
 		if j > 0 && s.ADM != ADMOff {
 			rec.Alpha = append(rec.Alpha, out["alpha"])
 		}

@@ -42,8 +42,14 @@ type Stage struct {
 	State []string
 	// Scalars are its numeric inputs, float32 scalars in the graph.
 	Scalars []string
+	// Noise and MeasurementNoise are inputs of standard normal numbers, in the shape of x and of y.
+	// The driver draws them anew for every run, from the streams of the images and the outer step.
+	Noise, MeasurementNoise []string
+	// Inverse says that the stage uses the operator's inverse, see Builder.Inverse.
+	Inverse bool
 	// Cost is what one run of it costs.
-	Cost Cost
+	Cost   Cost
+	filter func(b *Builder, g *Node) *Node // of likelihood gradients, or nil: see DiffStateGrad
 	// Build builds the graph. Errors are raised as panics, as GoMLX does.
 	Build func(b *Builder)
 }
@@ -54,9 +60,11 @@ type Builder struct {
 	denoiser prior.Denoiser
 	operator operator.Operator
 
-	state, scalars map[string]*Node
-	weights, data  []*Node
-	y              *Node
+	state, scalars, noise map[string]*Node
+	weights, data, own    []*Node
+	y                     *Node
+	inverse               *operator.Inverse
+	filter                func(b *Builder, g *Node) *Node // of likelihood gradients, or nil
 
 	written  []string
 	writes   []*Node
@@ -69,6 +77,30 @@ func (b *Builder) State(name string) *Node { return input(b.state, "state", name
 
 // Scalar returns a numeric input, a float32 scalar.
 func (b *Builder) Scalar(name string) *Node { return input(b.scalars, "scalar", name) }
+
+// Noise returns an input of standard normal numbers, [N,H,W,C] or, if the stage declares it as
+// MeasurementNoise, [N,h,w,c].
+func (b *Builder) Noise(name string) *Node { return input(b.noise, "noise", name) }
+
+// Y returns the measurements, [N,h,w,c].
+func (b *Builder) Y() *Node { return b.y }
+
+// Apply returns A(x), [N,h,w,c], for x of [N,H,W,C].
+func (b *Builder) Apply(x *Node) *Node { return b.operator.Apply(b.data, x) }
+
+// Inverse returns the inverse of the operator, for stages that say so. The driver refuses operators
+// that have none before a stage is built.
+func (b *Builder) Inverse() *operator.BoundInverse { return b.inverse.Bind(b.data, b.own) }
+
+// Gradient returns the gradient of a loss per image, [N], with respect to a state tensor x. It is
+// the place where a filter such as DiffStateGrad works.
+func (b *Builder) Gradient(loss, x *Node) *Node {
+	g := graph.Gradient(graph.ReduceAllSum(loss), x)[0]
+	if b.filter != nil {
+		g = b.filter(b, g)
+	}
+	return g
+}
 
 func input(from map[string]*Node, kind, name string) *Node {
 	n, ok := from[name]
@@ -86,7 +118,7 @@ func (b *Builder) Denoise(x, sigma *Node) *Node {
 
 // SquaredResidual returns ||A(x0hat) - y||^2 of every image, [N], for x0hat of [N,H,W,C].
 func (b *Builder) SquaredResidual(x0hat *Node) *Node {
-	r := graph.Sub(b.operator.Apply(b.data, x0hat), b.y)
+	r := graph.Sub(b.Apply(x0hat), b.y)
 	return dot(r, r)
 }
 
