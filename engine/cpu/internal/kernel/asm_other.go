@@ -24,6 +24,8 @@ func mulAddRowsAssembly(is isa, dst, a, s, t *float32, pixels, channels, stepS, 
 	panic(noAssembly)
 }
 
+func accumulateAssembly(isa, []float64, []float32) { panic(noAssembly) }
+
 func colSumAssembly(s isa, part, x *float32, rows, stride, n int) { panic(noAssembly) }
 
 func colDotAssembly(s isa, part, x, y *float32, rows, stride, n int) { panic(noAssembly) }

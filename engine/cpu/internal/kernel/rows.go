@@ -107,9 +107,7 @@ func colSum(s isa, acc []float64, x []float32) {
 			} else {
 				colSumAssembly(s, &part[0], &x[p+j], n, c, len(part))
 			}
-			for i, v := range part {
-				acc[j+i] += float64(v)
-			}
+			accumulate(s, acc[j:], part)
 		}
 	}
 }
@@ -131,9 +129,19 @@ func colDot(s isa, acc []float64, x, y []float32) {
 			} else {
 				colDotAssembly(s, &part[0], &x[p+j], &y[p+j], n, c, len(part))
 			}
-			for i, v := range part {
-				acc[j+i] += float64(v)
-			}
+			accumulate(s, acc[j:], part)
 		}
+	}
+}
+
+// accumulate adds part to acc.
+func accumulate(s isa, acc []float64, part []float32) {
+	acc = acc[:len(part)]
+	switch {
+	case len(part) == 0:
+	case s == isaPortable:
+		accumulatePortable(acc, part)
+	default:
+		accumulateAssembly(s, acc, part)
 	}
 }

@@ -72,6 +72,28 @@ func TestColumns(t *testing.T) {
 	})
 }
 
+func TestAccumulate(t *testing.T) {
+	eachISA(t, func(t *testing.T, is isa) {
+		for _, n := range vectorLengths {
+			part := guardedCopy(specialAndRandom(41, n, 3))
+			acc := make([]float64, n+2)
+			for i := range acc {
+				acc[i] = float64(i) / 3
+			}
+			accumulate(is, acc[1:], part)
+			for i, got := range acc {
+				want := float64(i) / 3
+				if i > 0 && i <= n {
+					want += float64(part[i-1])
+				}
+				if got != want && (got == got || want == want) {
+					t.Fatalf("element %d of %d: %v, want %v", i-1, n, got, want)
+				}
+			}
+		}
+	})
+}
+
 func TestRowsPanics(t *testing.T) {
 	x := make([]float32, 12)
 	for name, f := range map[string]func(){

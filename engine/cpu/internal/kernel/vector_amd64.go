@@ -159,6 +159,20 @@ func colDotAVX512(part, x, y *float32, rows, stride, n int)
 //go:noescape
 func colDotAVX2(part, x, y *float32, rows, stride, n int)
 
+func accumulateAssembly(is isa, acc []float64, part []float32) {
+	if is == isaAVX512 {
+		accumulateAVX512(&acc[0], &part[0], len(part))
+		return
+	}
+	accumulateAVX2(&acc[0], &part[0], len(part))
+}
+
+//go:noescape
+func accumulateAVX512(acc *float64, part *float32, n int)
+
+//go:noescape
+func accumulateAVX2(acc *float64, part *float32, n int)
+
 //go:noescape
 func addAVX512(dst, a, b *float32, n, stepA, stepB int)
 

@@ -56,6 +56,8 @@ func colDotAssembly(_ isa, part, x, y *float32, rows, stride, n int) {
 	colDotNEON(part, x, y, rows, stride, n)
 }
 
+func accumulateAssembly(_ isa, acc []float64, part []float32) { accumulatePortable(acc, part) }
+
 //go:noescape
 func addNEON(dst, a, b *float32, n, stepA, stepB int)
 

@@ -131,3 +131,9 @@ func colDotPortable(part, x, y []float32, rows, stride int) {
 		x, y = x[min(stride, len(x)):], y[min(stride, len(y)):]
 	}
 }
+
+func accumulatePortable(acc []float64, part []float32) {
+	for i, v := range part {
+		acc[i] += float64(v)
+	}
+}
