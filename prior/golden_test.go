@@ -15,21 +15,23 @@ import (
 // scale-shift norm or not, both ways of resampling, both attention orders, heads given by number
 // and by width, and learned sigma or not.
 func TestUNetGolden(t *testing.T) {
-	eachConvolution(t, func(t *testing.T) { testUNetGolden(t, cpu.PrecisionF32, 1e-5) })
+	eachConvolution(t, func(t *testing.T, _ string) { testUNetGolden(t, cpu.PrecisionF32, 1e-5) })
 }
 
 // TestUNetGoldenBF16: some fifty values on the way through a network and back are rounded by up to
-// 1/512 each, independently of one another.
+// 1/512 each, independently of one another. Winograd's method multiplies differences of rounded
+// numbers, whose errors are several times as large.
 func TestUNetGoldenBF16(t *testing.T) {
-	eachConvolution(t, func(t *testing.T) { testUNetGolden(t, cpu.PrecisionBF16, 0.02) })
+	tolerance := map[string]float64{"direct": 0.02, "winograd": 0.08}
+	eachConvolution(t, func(t *testing.T, name string) { testUNetGolden(t, cpu.PrecisionBF16, tolerance[name]) })
 }
 
 // eachConvolution runs a test with both ways to compute convolutions.
-func eachConvolution(t *testing.T, test func(t *testing.T)) {
+func eachConvolution(t *testing.T, test func(t *testing.T, name string)) {
 	for _, name := range []string{"direct", "winograd"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(cpu.EnvConvolution, name)
-			test(t)
+			test(t, name)
 		})
 	}
 }
@@ -73,11 +75,18 @@ func testUNetGolden(t *testing.T, precision string, tolerance float64) {
 
 // TestDenoiserGolden holds both priors and their VJPs to PyTorch. Errors are relative to the
 // inputs, because x - sigma eps cancels at a high sigma.
-func TestDenoiserGolden(t *testing.T) { eachConvolution(t, testDenoiserGolden) }
+func TestDenoiserGolden(t *testing.T) {
+	eachConvolution(t, func(t *testing.T, _ string) { testDenoiserGolden(t, cpu.PrecisionF32, 2e-6) })
+}
 
-func testDenoiserGolden(t *testing.T) {
+// TestDenoiserGoldenBF16: trained networks are less sensitive to rounding than random ones.
+func TestDenoiserGoldenBF16(t *testing.T) {
+	eachConvolution(t, func(t *testing.T, _ string) { testDenoiserGolden(t, cpu.PrecisionBF16, 0.02) })
+}
+
+func testDenoiserGolden(t *testing.T, precision string, tolerance float64) {
 	f := golden(t, "denoiser.safetensors")
-	e := newEngine(t)
+	e := newEngineOf(t, precision)
 	for _, spec := range []struct{ name, load string }{
 		{"natural-small", "natural-small"},
 		{"natural-medium", "../priors/natural-medium.safetensors"},
@@ -102,8 +111,8 @@ func testDenoiserGolden(t *testing.T) {
 			}{{"x0hat", "x", x0hat}, {"vjp", "cotangent", gradient}} {
 				e := distance(c.got, values(get(c.what))) / norm(values(get(c.relativeTo)))
 				t.Logf("%s at sigma %s: %s error %.2g", spec.name, sigma, c.what, e)
-				if !(e <= 2e-6) {
-					t.Errorf("%s at sigma %s: %s error %.2g, want at most 2e-6", spec.name, sigma, c.what, e)
+				if !(e <= tolerance) {
+					t.Errorf("%s at sigma %s: %s error %.2g, want at most %g", spec.name, sigma, c.what, e, tolerance)
 				}
 			}
 		}

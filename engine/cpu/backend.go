@@ -91,6 +91,7 @@ type Backend struct {
 
 	name      string
 	algorithm kernel.Algorithm // of convolutions
+	precision kernel.Precision // of what they multiply
 	narrowing narrowing        // of values between operations
 
 	mu        sync.Mutex // held by an execution; guards pool and finalized
@@ -128,12 +129,12 @@ func New(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cpu: %w: convolution %q (want auto, direct or winograd; %s sets the default)", ErrConvolution, name, EnvConvolution)
 	}
-	bf16, err := parsePrecision(o.Precision)
+	precision, err := parsePrecision(o.Precision)
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{name: BackendName, algorithm: algorithm, pool: pool.New(o.Threads)}
-	if bf16 {
+	b := &Backend{name: BackendName, algorithm: algorithm, precision: precision, pool: pool.New(o.Threads)}
+	if precision == kernel.BF16 {
 		b.narrowing = featureMaps
 	}
 	b.compile = func(bd *Builder, outputs []*node) (runner, error) {

@@ -26,6 +26,7 @@ type plan struct {
 	strips     kernel.Scratch
 	workers    int
 	algorithm  kernel.Algorithm // of convolutions with kernels that are packed once
+	precision  kernel.Precision // of what they multiply
 	programs   []*boundProgram
 	x          *execution
 }
@@ -94,7 +95,7 @@ const (
 
 // newPlan compiles the part of a builder's graph that the outputs need.
 func newPlan(b *Backend, bd *Builder, outputs []*node) *plan {
-	p := &plan{workers: b.pool.Workers(), algorithm: b.algorithm}
+	p := &plan{workers: b.pool.Workers(), algorithm: b.algorithm, precision: b.precision}
 	p.lower(bd, outputs)
 	p.connect()
 	p.decide()

@@ -49,7 +49,7 @@ func newConvolutionStep(p *plan, c, out *vertex, finish *program, sums []*vertex
 	if c.in[1].base.kind != vertexParameter {
 		algorithm = kernel.Direct // packing would cost more than it saves
 	}
-	conv, err := kernel.NewConv(shape, algorithm, kernel.F32, p.workers, &p.strips)
+	conv, err := kernel.NewConv(shape, algorithm, p.precision, p.workers, &p.strips)
 	if err != nil {
 		panic(err) // supportsConvolution said otherwise
 	}

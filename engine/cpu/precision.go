@@ -21,17 +21,16 @@ const (
 	PrecisionBF16 = "bf16"
 )
 
-// parsePrecision says whether a precision, "" being f32, is bfloat16. The error is an ErrPrecision
-// or an ErrNoBF16.
-func parsePrecision(name string) (bf16 bool, err error) {
+// parsePrecision reads Options.Precision. The error is an ErrPrecision or an ErrNoBF16.
+func parsePrecision(name string) (kernel.Precision, error) {
 	switch name {
 	case "", PrecisionF32:
-		return false, nil
+		return kernel.F32, nil
 	case PrecisionBF16:
 		if !kernel.HasBF16() {
-			return false, fmt.Errorf("cpu: %w: precision bf16 needs AVX-512 BF16, which this %s processor lacks or SPGD_ISA hides (instruction set in use: %s); f32 works", ErrNoBF16, runtime.GOARCH, kernel.ISA())
+			return kernel.F32, fmt.Errorf("cpu: %w: precision bf16 needs AVX-512 BF16, which this %s processor lacks or SPGD_ISA hides (instruction set in use: %s); f32 works", ErrNoBF16, runtime.GOARCH, kernel.ISA())
 		}
-		return true, nil
+		return kernel.BF16, nil
 	}
-	return false, fmt.Errorf("cpu: %w %q (want f32 or bf16)", ErrPrecision, name)
+	return kernel.F32, fmt.Errorf("cpu: %w %q (want f32 or bf16)", ErrPrecision, name)
 }
