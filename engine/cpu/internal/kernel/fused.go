@@ -26,66 +26,68 @@ const stretch = 256
 func mulAddSiLU(s isa, dst, a, b, c []float32) {
 	n := len(dst)
 	a, b, c = a[:n], b[:n], c[:n]
-	if n == 0 || mulAddSiLUAssembly(s, dst, a, b, c) {
-		return
-	}
-	mulAdd(s, dst, a, b, c)
-	unary(s, opSiLU, dst, dst)
+	i := mulAddSiLUAssembly(s, dst, a, b, c)
+	mulAdd(s, dst[i:], a[i:], b[i:], c[i:])
+	unary(s, opSiLU, dst[i:], dst[i:])
 }
 
 func mulAddSiLUGrad(s isa, dst, a, b, c, d []float32) {
 	n := len(dst)
 	a, b, c, d = a[:n], b[:n], c[:n], d[:n]
-	if n == 0 || mulAddSiLUGradAssembly(s, dst, a, b, c, d) {
+	i := mulAddSiLUGradAssembly(s, dst, a, b, c, d)
+	if i == n {
 		return
 	}
 	var buf [stretch]float32
-	for i := 0; i < n; i += stretch {
+	for i < n {
 		end := min(n, i+stretch)
 		t := buf[:end-i]
 		mulAdd(s, t, a[i:end], b[i:end], c[i:end])
 		unary(s, opSiLUGrad, t, t)
 		binary(s, opMul, dst[i:end], t, d[i:end])
+		i = end
 	}
 }
 
 func mulMulAdd(s isa, dst, a, b, c, d, e []float32) {
 	n := len(dst)
 	a, b, c, d, e = a[:n], b[:n], c[:n], d[:n], e[:n]
-	if n == 0 || mulMulAddAssembly(s, dst, a, b, c, d, e) {
+	i := mulMulAddAssembly(s, dst, a, b, c, d, e)
+	if i == n {
 		return
 	}
 	var buf [stretch]float32
-	for i := 0; i < n; i += stretch {
+	for i < n {
 		end := min(n, i+stretch)
 		t := buf[:end-i]
 		binary(s, opMul, t, c[i:end], d[i:end])
 		mulAdd(s, t, a[i:end], b[i:end], t)
 		binary(s, opAdd, dst[i:end], t, e[i:end])
+		i = end
 	}
 }
 
 func subMul(s isa, dst, a, b, c []float32) {
 	n := len(dst)
 	a, b, c = a[:n], b[:n], c[:n]
-	if n == 0 || subMulAssembly(s, dst, a, b, c) {
+	i := subMulAssembly(s, dst, a, b, c)
+	if i == n {
 		return
 	}
 	var buf [stretch]float32
-	for i := 0; i < n; i += stretch {
+	for i < n {
 		end := min(n, i+stretch)
 		t := buf[:end-i]
 		binary(s, opSub, t, a[i:end], b[i:end])
 		binary(s, opMul, dst[i:end], t, c[i:end])
+		i = end
 	}
 }
 
 func subSquare(s isa, dst, a, b []float32) {
 	n := len(dst)
 	a, b = a[:n], b[:n]
-	if n == 0 || subSquareAssembly(s, dst, a, b) {
-		return
-	}
-	binary(s, opSub, dst, a, b)
-	binary(s, opMul, dst, dst, dst)
+	i := subSquareAssembly(s, dst, a, b)
+	binary(s, opSub, dst[i:], a[i:], b[i:])
+	binary(s, opMul, dst[i:], dst[i:], dst[i:])
 }
