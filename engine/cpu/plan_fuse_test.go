@@ -9,7 +9,7 @@ import (
 )
 
 // Sequences of operations that become one instruction, and some that must not.
-func TestFusedInstructions(t *testing.T) {
+func TestPlanFusesInstructions(t *testing.T) {
 	silu := func(x *Node) *Node { return Mul(x, Logistic(x)) }
 	siluGrad := func(y *Node) *Node {
 		s := Logistic(y)
