@@ -14,7 +14,7 @@ const (
 
 var (
 	adamState   = []string{firstMoment, secondMoment}
-	adamScalars = []string{"beta1", "beta2", "unbias1", "unbias2"}
+	adamScalars = []string{"beta1", "beta2", "unbias1", "unbias2", "again"}
 )
 
 // adamEpsilon keeps the division finite where there has been no gradient.
@@ -23,7 +23,7 @@ const adamEpsilon = 1e-8
 // adamInputs are the scalars of step t, from 1.
 func adamInputs(beta1, beta2 float64, t int) Scalars {
 	return Scalars{
-		"beta1": beta1, "beta2": beta2,
+		"beta1": beta1, "beta2": beta2, "again": one(t > 1),
 		"unbias1": 1 / (1 - math.Pow(beta1, float64(t))), "unbias2": 1 / (1 - math.Pow(beta2, float64(t))),
 	}
 }
@@ -32,7 +32,7 @@ func adamInputs(beta1, beta2 float64, t int) Scalars {
 // against. At t = 1 the moments before count as 0.
 func adam(b *Builder, g *Node) *Node {
 	average := func(moment string, beta, v *Node) *Node {
-		m := graph.Add(graph.Mul(beta, b.State(moment)), graph.Mul(graph.OneMinus(beta), v))
+		m := graph.Add(graph.Mul(graph.Mul(beta, b.Scalar("again")), b.State(moment)), graph.Mul(graph.OneMinus(beta), v))
 		b.SetState(moment, m)
 		return m
 	}

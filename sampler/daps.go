@@ -114,12 +114,8 @@ func (m DAPS) Step(r *Run) error {
 	if err := purify(r, m.ODESteps, sigma); err != nil {
 		return err
 	}
-	_, _, lambda := operator.DefaultStepSize(r.Operator())
-	if !r.Operator().Linear() {
-		lambda = 4 // HDR doubles values; phase retrieval stays below
-	}
 	h := m.StepSize * (1 - 0.99*float64(r.K())/float64(m.Steps))
-	h = min(h, 1.9/(2*lambda/(m.Tau*m.Tau)+1/(sigma*sigma)))
+	h = min(h, 1.9/(2*largest(r.Operator())/(m.Tau*m.Tau)+1/(sigma*sigma)))
 	r.Record().StepSize = h
 	in := Scalars{"data": h / (m.Tau * m.Tau), "prior": h / (sigma * sigma), "noise": math.Sqrt(2 * h)}
 	for range m.Inner {

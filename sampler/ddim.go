@@ -96,6 +96,15 @@ func vpRatio(sigma, next float64) float64 {
 // pinvScale is the smallest regularisation of A A^T, relative to the noise's: with it no inverse
 // amplifies what a pseudo-inverse would not, see operator.Cutoff.
 func pinvScale(op operator.Operator) float64 {
+	return operator.Cutoff * operator.Cutoff / 9 * largest(op)
+}
+
+// largest is the largest eigenvalue of A^T A. For an operator that is not linear it is a bound of
+// that of its derivative: HDR doubles values, phase retrieval halves them.
+func largest(op operator.Operator) float64 {
+	if !op.Linear() {
+		return 4
+	}
 	_, _, lambda := operator.DefaultStepSize(op)
-	return operator.Cutoff * operator.Cutoff / 9 * lambda
+	return lambda
 }

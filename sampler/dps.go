@@ -40,8 +40,11 @@ func NewDPS(p Problem) DPS {
 func (DPS) Name() string { return "dps" }
 
 // Validate implements Sampler.
-func (m DPS) Validate() error {
-	return m.validate(m.Name(), within{"scale", m.Scale, 0, maxStep}, within{"eta", m.Eta, 0, 1})
+func (m DPS) Validate() error { return m.check(m.Name()) }
+
+// check checks the settings of DPS and further ones of the method with the given name.
+func (m DPS) check(name string, more ...within) error {
+	return m.validate(name, append(more, within{"scale", m.Scale, 0, maxStep}, within{"eta", m.Eta, 0, 1})...)
 }
 
 // Stages lists the programs.
@@ -71,17 +74,17 @@ func pushed(b *Builder, loss func(x0hat *Node) *Node) *Node {
 	return graph.Sub(ddimTo(b, x0hat, x, x0hat), graph.Mul(b.Scalar("push"), g))
 }
 
-// dpsInputs are the scalars of pushed.
-func dpsInputs(r *Run, l Levels, scale, eta float64, clip bool) Scalars {
-	in := ddim(r.Sigma(), r.SigmaNext(), eta)
-	in["push"] = scale * 1000 / float64(l.Steps) * imageScale(r.Operator()) * vpRatio(r.Sigma(), r.SigmaNext())
-	in["bound"] = clipBound(clip)
+// inputs are the scalars of pushed.
+func (m DPS) inputs(r *Run) Scalars {
+	in := ddim(r.Sigma(), r.SigmaNext(), m.Eta)
+	in["push"] = m.Scale * 1000 / float64(m.Steps) * imageScale(r.Operator()) * vpRatio(r.Sigma(), r.SigmaNext())
+	in["bound"] = clipBound(m.Clip)
 	return in
 }
 
 // Step runs outer step k.
 func (m DPS) Step(r *Run) error {
-	_, err := r.Exec(dpsStep.Name, dpsInputs(r, m.Levels, m.Scale, m.Eta, m.Clip))
+	_, err := r.Exec(dpsStep.Name, m.inputs(r))
 	return err
 }
 

@@ -34,47 +34,65 @@ func (p Problem) box() bool {
 type Method struct {
 	Name  string // what New takes
 	Title string // the method's name and paper
-	// VJP says whether the method needs gradients through the prior.
-	VJP bool
+	// VJP says whether the method needs gradients through the prior, Filter whether it has gradients
+	// of the likelihood that DiffStateGrad can filter.
+	VJP, Filter bool
 	// Default is the method with its authors' settings for a problem.
 	Default func(p Problem) Sampler
 }
 
-// Methods lists the methods. Those with a gradient of the likelihood also come with the filter of
-// DiffStateGrad, under their name and "+diffstategrad".
+// method makes an entry.
+func method[S Sampler](name, title string, vjp, filter bool, make func(p Problem) S) Method {
+	return Method{name, title, vjp, filter, func(p Problem) Sampler { return make(p) }}
+}
+
+// Methods lists the methods.
 func Methods() []Method {
 	return []Method{
-		{"spgd", "SPGD (arXiv 2507.06656)", true, func(p Problem) Sampler {
-			s := DefaultSettings()
-			s.StepSize, _, _ = operator.DefaultStepSize(p.Operator)
-			return SPGD{s}
-		}},
-		{"dps", "DPS, diffusion posterior sampling (arXiv 2209.14687)", true, func(p Problem) Sampler { return NewDPS(p) }},
-		{"ddrm", "DDRM, denoising diffusion restoration (arXiv 2201.11793)", false, func(p Problem) Sampler { return NewDDRM(p) }},
-		{"ddnm", "DDNM, null-space model (arXiv 2212.00490)", false, func(p Problem) Sampler { return NewDDNM(p) }},
-		{"ddnm+", "DDNM+, the same with noise (arXiv 2212.00490)", false, func(p Problem) Sampler { return NewDDNMPlus(p) }},
-		{"diffpir", "DiffPIR, plug-and-play (arXiv 2305.08995)", false, func(p Problem) Sampler { return NewDiffPIR(p) }},
-		{"pigdm", "PiGDM, pseudo-inverse guidance (ICLR 2023)", true, func(p Problem) Sampler { return NewPiGDM(p) }},
-		{"red-diff", "RED-diff, variational (arXiv 2305.04391)", false, func(p Problem) Sampler { return NewREDDiff(p) }},
-		{"daps", "DAPS, decoupled annealing (arXiv 2407.01521)", false, func(p Problem) Sampler { return NewDAPS(p) }},
+		method("spgd", "SPGD, the method of this program (arXiv 2507.06656)", true, true, newSPGD),
+		method("dps", "DPS, diffusion posterior sampling (arXiv 2209.14687)", true, true, NewDPS),
+		method("mcg", "MCG, manifold-constrained gradient (arXiv 2206.00941)", true, true, NewMCG),
+		method("lgd-mc", "LGD-MC, loss-guided diffusion (ICML 2023)", true, true, NewLGD),
+		method("pigdm", "PiGDM, pseudo-inverse guidance (ICLR 2023)", true, true, NewPiGDM),
+		method("dsg", "DSG, spherical Gaussian constraint (arXiv 2402.03201)", true, true, NewDSG),
+		method("sitcom", "SITCOM, step-wise triple consistency (arXiv 2410.04479)", true, true, NewSITCOM),
+		method("adam-dps", "Adam-DPS, DPS with adaptive moments (arXiv 2603.16797)", true, true, NewAdamDPS),
+		method("ddrm", "DDRM, denoising diffusion restoration (arXiv 2201.11793)", false, false, NewDDRM),
+		method("ddnm", "DDNM, null-space model, without noise (arXiv 2212.00490)", false, false, NewDDNM),
+		method("ddnm+", "DDNM+, the same with noise (arXiv 2212.00490)", false, false, NewDDNMPlus),
+		method("diffpir", "DiffPIR, plug-and-play restoration (arXiv 2305.08995)", false, false, NewDiffPIR),
+		method("mpgd", "MPGD, manifold-preserving guidance (arXiv 2311.16424)", false, true, NewMPGD),
+		method("red-diff", "RED-diff, variational (arXiv 2305.04391)", false, true, NewREDDiff),
+		method("daps", "DAPS, decoupled annealing (arXiv 2407.01521)", false, true, NewDAPS),
+		method("dcdp", "DCDP, consistency and purification (arXiv 2403.06054)", false, true, NewDCDP),
+		method("fps", "FPS, filtering with one particle (ICLR 2024)", false, false, NewFPS),
 	}
 }
 
-const filterSuffix = "+diffstategrad"
+// newSPGD is SPGD with its default settings and the operator's step size.
+func newSPGD(p Problem) SPGD {
+	s := DefaultSettings()
+	s.StepSize, _, _ = operator.DefaultStepSize(p.Operator)
+	return SPGD{s}
+}
 
-// New returns a method by its name, with its authors' settings for the problem but for those in set,
+// New returns a method by its name, with DiffStateGrad if that ends in FilterSuffix, and with its authors' settings for the problem but for those in set,
 // given by name as Parameters lists them. An unknown name or setting and a setting out of range are
 // errors that wrap ErrSettings; an operator that the method cannot treat is an ErrOperator.
 func New(name string, p Problem, set map[string]string) (Sampler, error) {
 	if !(p.SigmaY >= 0) || math.IsInf(p.SigmaY, 1) {
 		return nil, fmt.Errorf("sampler: %w: the noise has the standard deviation %g", ErrSettings, p.SigmaY)
 	}
+	base, filtered := strings.CutSuffix(name, FilterSuffix)
 	methods := Methods()
-	i := slices.IndexFunc(methods, func(m Method) bool { return m.Name == name })
+	i := slices.IndexFunc(methods, func(m Method) bool { return m.Name == base })
 	if i < 0 {
 		return nil, fmt.Errorf("sampler: %w: unknown method %q, want one of %s", ErrSettings, name, strings.Join(MethodNames(), ", "))
 	}
-	s, err := assign(methods[i].Default(p), set)
+	if filtered && !methods[i].Filter {
+		return nil, fmt.Errorf("sampler: %w: %s has no gradients for DiffStateGrad to filter", ErrSettings, base)
+	}
+	s, err := configured(methods[i].Default(p), filtered, set)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +102,26 @@ func New(name string, p Problem, set map[string]string) (Sampler, error) {
 		}
 	}
 	return s, s.Validate()
+}
+
+// configured assigns settings to a method and, if it has one, to its filter.
+func configured(s Sampler, filtered bool, set map[string]string) (Sampler, error) {
+	if !filtered {
+		return assign(s, set)
+	}
+	own, rest := map[string]string{}, map[string]string{}
+	for name, v := range set {
+		if name == "cutoff" || name == "period" {
+			own[name] = v
+		} else {
+			rest[name] = v
+		}
+	}
+	inner, err := assign(s, rest)
+	if err != nil {
+		return nil, err
+	}
+	return assign(NewDiffStateGrad(inner), own)
 }
 
 // MethodNames lists the names that New takes.

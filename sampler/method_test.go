@@ -76,7 +76,7 @@ func TestEveryMethodOnEveryOperator(t *testing.T) {
 		h, w, c := op.MeasurementSize()
 		y := normals(60, 0.3, 2, h, w, c)
 		driver := newDriver(t, d, op)
-		for _, name := range MethodNames() {
+		for _, name := range append(MethodNames(), "dps"+FilterSuffix, "spgd"+FilterSuffix, "daps"+FilterSuffix) {
 			m, err := smallMethod(t, name, Problem{op, 0.05})
 			if errors.Is(err, ErrOperator) {
 				refused[name] = append(refused[name], opName)
@@ -110,7 +110,8 @@ func TestEveryMethodOnEveryOperator(t *testing.T) {
 			}
 		}
 	}
-	for name, want := range map[string]int{"ddrm": 3, "ddnm": 2, "ddnm+": 2, "diffpir": 2, "pigdm": 2, "dps": 0, "daps": 0, "red-diff": 0, "spgd": 0} {
+	for name, want := range map[string]int{"ddrm": 3, "ddnm": 2, "ddnm+": 2, "diffpir": 2, "pigdm": 2, "mcg": 2, "fps": 2,
+		"dps": 0, "daps": 0, "red-diff": 0, "spgd": 0, "lgd-mc": 0, "dsg": 0, "sitcom": 0, "adam-dps": 0, "mpgd": 0, "dcdp": 0} {
 		if len(refused[name]) != want {
 			t.Errorf("%s refuses %v, want %d operators", name, refused[name], want)
 		}
@@ -169,6 +170,11 @@ func TestNewMethod(t *testing.T) {
 		{"dps", map[string]string{"clip": "perhaps"}, "want true or false"},
 		{"dps", map[string]string{"sigma-min": "200"}, "sigma-min of dps is 200"},
 		{"spgd", map[string]string{"beta": "2"}, "beta is 2"},
+		{"mcg", map[string]string{"scale": "-1"}, "scale of mcg is -1"},
+		{"ddrm+diffstategrad", nil, "ddrm has no gradients"},
+		{"dps+diffstategrad", map[string]string{"cutoff": "2"}, "cutoff of dps+diffstategrad is 2"},
+		{"dps+diffstategrad", map[string]string{"period": "0"}, "period of dps+diffstategrad is 0"},
+		{"dps+diffstategrad", map[string]string{"scale": "x"}, "want a number"},
 	} {
 		if _, err := New(c.name, p, c.set); !errors.Is(err, ErrSettings) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %v: %v, want ErrSettings and %q", c.name, c.set, err, c.want)
@@ -177,7 +183,7 @@ func TestNewMethod(t *testing.T) {
 	if _, err := New("dps", Problem{op, math.NaN()}, nil); !errors.Is(err, ErrSettings) {
 		t.Errorf("noise NaN: %v", err)
 	}
-	for _, name := range MethodNames() {
+	for _, name := range append(MethodNames(), "daps"+FilterSuffix) {
 		m, err := New(name, p, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
