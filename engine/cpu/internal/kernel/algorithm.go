@@ -82,7 +82,7 @@ func (a Algorithm) tile(is isa, prec Precision, s ConvShape) int {
 		least = directCost(is, s, h, w) / 1.1 // worth the memory
 	}
 	for _, tile := range []int{2, 4} {
-		if tile == 4 && winogradPoints(tile)*s.Cin > maxPackedRatio*h*w {
+		if tile == 4 && winogradPoints(tile)*prec.elements(s.Cin) > maxPackedRatio*h*w {
 			continue
 		}
 		if cost := winogradCost(is, prec, tile, s, h, w); cost < least {
