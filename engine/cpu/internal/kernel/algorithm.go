@@ -47,7 +47,7 @@ func (c *Conv) Tile() int {
 // gain nothing.
 func (c *Conv) Precision() Precision {
 	if c.wino == nil {
-		return F32
+		return c.prec
 	}
 	return c.wino.prec
 }
@@ -59,6 +59,9 @@ func (c *Conv) Pack(p *pool.Pool, dst *Packed, w []float32, offset, sh, sw, si, 
 	if c.wino != nil {
 		return packWinograd(c.wino.isa, c.wino.prec, c.wino.tile, p, dst, s.Cin, s.Cout, w, offset, sh, sw, si, so)
 	}
+	if c.prec == BF16 {
+		return packConvBF16(active, dst, s.KH, s.KW, s.Cin, s.Cout, w, offset, sh, sw, si, so)
+	}
 	return PackConv(dst, s.KH, s.KW, s.Cin, s.Cout, w, offset, sh, sw, si, so)
 }
 
@@ -67,7 +70,14 @@ func (c *Conv) PackedBytes() int {
 	if c.wino != nil {
 		return 4 * winogradPackedLen(c.wino.isa, c.wino.prec, c.wino.tile, c.s.Cin, c.s.Cout)
 	}
-	return 4 * packedLen(active, c.s.KH*c.s.KW*c.s.Cin, c.s.Cout)
+	return 4 * packedLen(active, c.s.KH*c.s.KW*c.prec.elements(c.s.Cin), c.s.Cout)
+}
+
+// directBF16Fits reports whether a direct convolution gains by bfloat16: there are channels enough to
+// make up for rounding the input, and the last panel has kernels for it.
+func directBF16Fits(s ConvShape) bool {
+	rest := s.Cout % 32
+	return s.Cin >= 16 && s.Cout >= 16 && (rest == 0 || rest > 8)
 }
 
 // tile chooses the tile for a shape, 0 for direct convolution. It looks at one image only, so that
@@ -79,7 +89,7 @@ func (a Algorithm) tile(is isa, prec Precision, s ConvShape) int {
 	h, w := s.Out()
 	best, least := 0, math.Inf(1)
 	if a == Auto {
-		least = directCost(is, s, h, w) / 1.1 // worth the memory
+		least = directCost(is, prec, s, h, w) / 1.1 // worth the memory
 	}
 	for _, tile := range []int{2, 4} {
 		if tile == 4 && winogradPoints(tile)*prec.elements(s.Cin) > maxPackedRatio*h*w {
@@ -100,8 +110,11 @@ const maxPackedRatio = 48
 // measured with AVX-512 on Zen 4, where this is a cycle.
 
 // directCost is the cost of a direct 3x3 convolution with an output of h x w.
-func directCost(is isa, s ConvShape, h, w int) float64 {
-	return float64(h*w) * 9 * float64(s.Cin) * float64(packedLen(is, 1, s.Cout)) / 16
+func directCost(is isa, prec Precision, s ConvShape, h, w int) float64 {
+	if !directBF16Fits(s) {
+		prec = F32
+	}
+	return float64(h*w) * 9 * float64(prec.elements(s.Cin)) * float64(packedLen(is, 1, s.Cout)) / 16
 }
 
 // winogradCost is the cost with tiles of the given size: the product or the time to read the packed

@@ -103,19 +103,24 @@ func TestBounds(t *testing.T) {
 					}
 				}
 			}
-			for _, s := range convShapes {
+			for i, s := range append(convShapes, convBF16Shapes...) {
+				prec := F32
+				if i >= len(convShapes) {
+					prec = BF16
+				}
 				ho, wo := s.Out()
 				in, out := s.N*s.H*s.W*s.Cin, s.N*ho*wo*s.Cout
 				if in > words || out > words {
 					continue
 				}
-				doing = fmt.Sprintf("%+v, at the end: %v", s, atEnd)
+				doing = fmt.Sprintf("%+v %s, at the end: %v", s, prec, atEnd)
 				_, w, _, _ := s.random(32)
-				c, err := NewConv(s, Direct, F32, 1, nil)
+				c, err := newConv(s, Direct, prec, 1, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				c.Run(nil, at(0, out), Source{Flat: at(1, in)}, packHWIO(is, s, w),
+				packed := packConvHWIO(is, prec, s, w)
+				c.Run(nil, at(0, out), Source{Flat: at(1, in)}, packed,
 					Epilogue{Bias: at(2, s.Cout), Add: at(3, out)})
 			}
 		}

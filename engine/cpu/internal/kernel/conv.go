@@ -102,6 +102,7 @@ type Conv struct {
 
 	wino *winograd // if not nil, does it all
 
+	prec       Precision // of the strip and the packed kernel
 	rows, cols axis
 	plane      bool // one channel to one channel: see plane.go
 	taps       []planeTap
@@ -110,7 +111,8 @@ type Conv struct {
 	line       int // floats from one strip row to the next
 	stepRows   int // output rows of a step, a multiple of rows.period
 	stripRows  int // input rows of a step
-	stripLen   int // floats of a strip
+	rowAt      int // BF16: where an input row comes, before it is rounded
+	stripLen   int // floats of a strip and such a row
 	classes    []class
 	staging
 
@@ -163,9 +165,15 @@ func NewConv(s ConvShape, a Algorithm, prec Precision, workers int, scratch *Scr
 	if prec == BF16 && !HasBF16() {
 		return nil, fmt.Errorf("kernel: convolution in bf16, which instruction set %s of this processor lacks", active)
 	}
+	return newConv(s, a, prec, workers, scratch)
+}
+
+// newConv is NewConv for any processor: without assembly for it BF16 is computed by portable code.
+func newConv(s ConvShape, a Algorithm, prec Precision, workers int, scratch *Scratch) (*Conv, error) {
 	if scratch == nil {
 		scratch = new(Scratch)
 	}
+	s = s.normalised()
 	c := &Conv{s: s, workers: workers, scratch: scratch}
 	c.ho, c.wo = s.Out()
 	if c.ho < 1 || c.wo < 1 {
@@ -188,8 +196,11 @@ func NewConv(s ConvShape, a Algorithm, prec Precision, workers int, scratch *Scr
 	lo, hi := c.cols.reach(c.wo)
 	lo, hi = min(lo, 0), max(hi, s.W-1)
 	c.cols.lo = lo
-	c.pixel = s.Cin
-	if c.cols.step*s.Cin%512 == 0 {
+	if prec == BF16 && !c.plane && directBF16Fits(s) {
+		c.prec = BF16
+	}
+	c.pixel = c.prec.elements(s.Cin)
+	if c.cols.step*c.pixel%512 == 0 {
 		// The lines of adjacent pixels would fall into the same few cache sets.
 		c.pixel += 16
 	}
@@ -215,6 +226,10 @@ func NewConv(s ConvShape, a Algorithm, prec Precision, workers int, scratch *Scr
 	} else {
 		c.makeClasses()
 	}
+	if c.prec == BF16 {
+		c.rowAt = size
+		size += s.W * s.Cin
+	}
 	c.stripLen = size
 	scratch.grow(workers, size)
 	return c, nil
@@ -228,6 +243,7 @@ func (c *Conv) Shape() ConvShape { return c.s }
 
 func (c *Conv) makeClasses() {
 	s := &c.s
+	k := c.prec.elements(s.Cin)
 	for ry := range c.rows.period {
 		for rx := range c.cols.period {
 			cl := class{first: ry, rows: countResidue(c.stepRows, ry, c.rows.period), width: countResidue(c.wo, rx, c.cols.period)}
@@ -242,8 +258,8 @@ func (c *Conv) makeClasses() {
 				for _, tx := range c.cols.taps[rx] {
 					r := run{
 						a: (ty.at-c.rows.lo)*c.line + (tx.at-c.cols.lo)*c.pixel,
-						b: (ty.k*s.KW + tx.k) * s.Cin,
-						n: s.Cin,
+						b: (ty.k*s.KW + tx.k) * k,
+						n: k,
 					}
 					if l := len(runs) - 1; l >= 0 && runs[l].a+runs[l].n == r.a && runs[l].b+runs[l].n == r.b {
 						runs[l].n += r.n

@@ -53,7 +53,7 @@ func (c *Conv) Run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Epilog
 	if c.plane {
 		c.planeTaps(w)
 	}
-	c.direct = !c.plane && src.Row == nil && c.rowsInside() && c.line == s.W*s.Cin
+	c.direct = !c.plane && c.prec == F32 && src.Row == nil && c.rowsInside() && c.line == s.W*s.Cin
 	c.divide(workers)
 	pieces := s.N * c.bands * c.groups
 	if workers == 1 {
@@ -161,6 +161,10 @@ func (c *Conv) fill(worker, n, y int, dst []float32) {
 	clear(dst[:left])
 	clear(dst[left+s.W*c.pixel:])
 	dst = dst[left : left+s.W*c.pixel]
+	if c.prec == BF16 {
+		c.fillBF16(worker, n, y, dst)
+		return
+	}
 	row := dst[(c.pixel-s.Cin)*s.W:] // if pixels have gaps, at the end, to be spread from there
 	if c.src.Row != nil {
 		c.src.Row(worker, n, y, row[:s.W*s.Cin:s.W*s.Cin])
@@ -177,6 +181,24 @@ func (c *Conv) fill(worker, n, y int, dst []float32) {
 		for x := range s.W {
 			copy(dst[x*c.pixel:x*c.pixel+s.Cin], row[x*s.Cin:])
 		}
+	}
+}
+
+// fillBF16 writes the pixels of input row y of image n, rounded.
+func (c *Conv) fillBF16(worker, n, y int, dst []float32) {
+	row := c.scratch.strips[worker][c.rowAt:][:c.s.W*c.s.Cin]
+	if c.src.Row != nil {
+		c.src.Row(worker, n, y, row[:len(row):len(row)])
+	} else {
+		row = c.src.Flat[(n*c.s.H+y)*len(row):][:len(row)]
+	}
+	is, cin := c.w.isa, c.s.Cin
+	if 2*c.pixel == cin {
+		is.narrowPairs(dst, row)
+		return
+	}
+	for x := range c.s.W {
+		is.narrowPairs(dst[x*c.pixel:][:BF16.elements(cin)], row[x*cin:][:cin])
 	}
 }
 
@@ -201,7 +223,7 @@ func (c *Conv) step(n, y, rows, p0, p1 int, strip, dst []float32) {
 			last := ci == len(cl.chunks)-1
 			for pi := p0; pi < p1; pi++ {
 				data, width, col, cols := w.panel(pi)
-				blk := block{a: strip, b: data, runs: runs, c: dst[col:], n: cols, width: width}
+				blk := block{a: strip, b: data, runs: runs, c: dst[col:], n: cols, width: width, bf16: c.prec.flag()}
 				if ci > 0 {
 					blk.acc = 1
 				}

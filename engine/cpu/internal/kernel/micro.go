@@ -12,7 +12,8 @@ type run struct {
 //	c[cOff[i]+j] = sum over runs, x < run.n: a[aOff[i]+run.a+x] * b[(run.b+x)*width+j]
 //	               (+ bias[j]) (+ add[cOff[i]+j])        for i < m, j < n
 //
-// With acc set the sum starts from c instead of from zero. The rows need not have a uniform
+// With acc set the sum starts from c instead of from zero. With bf16 the elements of a and b are
+// pairs, for which * is the sum of both products. The rows need not have a uniform
 // distance, so that a block can go on from one row of an image to the next. (The assembly knows
 // this layout through go_asm.h.)
 type block struct {
@@ -28,6 +29,7 @@ type block struct {
 	n     int
 	width int
 	acc   int // 1: start from c
+	bf16  int // 1: yes
 }
 
 // maxRows is the largest number of rows of a micro-kernel at any instruction set.
@@ -61,9 +63,12 @@ func (s isa) blockRows(width, m int) int {
 
 // compute runs the micro-kernel on g, whose m is one that blockRows gave.
 func (s isa) compute(g *block) {
-	if s == isaPortable {
+	switch {
+	case g.bf16 != 0 && !(s.hasBF16() && g.width >= 16):
+		computeBF16(g)
+	case s == isaPortable:
 		computePortable(g)
-	} else {
+	default:
 		computeAssembly(s, g)
 	}
 }
@@ -120,5 +125,34 @@ func storePortable(g *block, i int, s [4]float32) {
 			v += g.add[at+j]
 		}
 		c[j] = v
+	}
+}
+
+// computeBF16 is the portable version for pairs of bfloat16, of any width.
+func computeBF16(g *block) {
+	for i := range g.m {
+		var sums [maxPanel]float32
+		c := g.c[g.cOff[i]:][:g.n]
+		if g.acc != 0 {
+			copy(sums[:], c)
+		}
+		for _, r := range g.runs {
+			for k, pair := range g.a[g.aOff[i]+r.a:][:r.n] {
+				a0, a1 := bf16Split(pair)
+				for j, b := range g.b[(r.b+k)*g.width:][:g.n] {
+					b0, b1 := bf16Split(b)
+					sums[j] = sums[j] + a0*b0 + a1*b1
+				}
+			}
+		}
+		for j := range c {
+			c[j] = sums[j]
+			if g.bias != nil {
+				c[j] += g.bias[j]
+			}
+			if g.add != nil {
+				c[j] += g.add[g.cOff[i]+j]
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 #include "textflag.h"
 #include "go_asm.h"
 #include "micro_amd64.h"
+#include "bf16_avx512_amd64.h"
 
 // Micro-kernels for AVX-512: blocks of 12, 8, 4, 2 or 1 rows times a panel of 32 or 16 columns.
 // Z0 and Z1 hold a row of the panel, Z2 to Z7 an element of a row of the left-hand side, Z8 to
@@ -84,11 +85,25 @@
 #define FMA32x8 FMA32x4; FMA32(SI, Z6, Z16, Z17); FMA32(DI, Z7, Z18, Z19); FMA32(R8, Z2, Z20, Z21); FMA32(R9, Z3, Z22, Z23)
 #define FMA32x12 FMA32x8; FMA32(R10, Z4, Z24, Z25); FMA32(R11, Z5, Z26, Z27); FMA32(R12, Z6, Z28, Z29); FMA32(R13, Z7, Z30, Z31)
 
-#define RUN32(again, loop, move, fma) \
+// PAIRS32 is FMA32 for pairs of bfloat16: n is the number of x, and c and c+1 are those of the sums.
+#define PAIRS32(p, x, n, c) \
+	VBROADCASTSS (p)(R14*4), x \
+	DPBF16(0, n, c) \
+	DPBF16(1, n, c+1)
+
+#define PAIRS32x1 PAIRS32(AX, Z2, 2, 8)
+#define PAIRS32x2 PAIRS32x1; PAIRS32(BX, Z3, 3, 10)
+#define PAIRS32x4 PAIRS32x2; PAIRS32(CX, Z4, 4, 12); PAIRS32(DX, Z5, 5, 14)
+#define PAIRS32x8 PAIRS32x4; PAIRS32(SI, Z6, 6, 16); PAIRS32(DI, Z7, 7, 18); PAIRS32(R8, Z2, 2, 20); PAIRS32(R9, Z3, 3, 22)
+#define PAIRS32x12 PAIRS32x8; PAIRS32(R10, Z4, 4, 24); PAIRS32(R11, Z5, 5, 26); PAIRS32(R12, Z6, 6, 28); PAIRS32(R13, Z7, 7, 30)
+
+#define RUN32(again, loop, pairs, end, move, fma, dot) \
 again: \
 	NEXT \
 	move \
 	ENTER(7) \
+	CMPQ bf16-40(SP), $0 \
+	JNE pairs \
 loop: \
 	VMOVUPS (R15), Z0 \
 	VMOVUPS 64(R15), Z1 \
@@ -96,6 +111,15 @@ loop: \
 	ADDQ $128, R15 \
 	INCQ R14 \
 	JNZ loop \
+	JMP end \
+pairs: \
+	VMOVUPS (R15), Z0 \
+	VMOVUPS 64(R15), Z1 \
+	dot \
+	ADDQ $128, R15 \
+	INCQ R14 \
+	JNZ pairs \
+end: \
 	LEAVE(again, sums)
 
 #define FMA16(p, x, c) \
@@ -108,21 +132,41 @@ loop: \
 #define FMA16x8 FMA16x4; FMA16(SI, Z6, Z16); FMA16(DI, Z7, Z18); FMA16(R8, Z2, Z20); FMA16(R9, Z3, Z22)
 #define FMA16x12 FMA16x8; FMA16(R10, Z4, Z24); FMA16(R11, Z5, Z26); FMA16(R12, Z6, Z28); FMA16(R13, Z7, Z30)
 
-#define RUN16(again, loop, move, fma) \
+#define PAIRS16(p, x, n, c) \
+	VBROADCASTSS (p)(R14*4), x \
+	DPBF16(0, n, c)
+
+#define PAIRS16x1 PAIRS16(AX, Z2, 2, 8)
+#define PAIRS16x2 PAIRS16x1; PAIRS16(BX, Z3, 3, 10)
+#define PAIRS16x4 PAIRS16x2; PAIRS16(CX, Z4, 4, 12); PAIRS16(DX, Z5, 5, 14)
+#define PAIRS16x8 PAIRS16x4; PAIRS16(SI, Z6, 6, 16); PAIRS16(DI, Z7, 7, 18); PAIRS16(R8, Z2, 2, 20); PAIRS16(R9, Z3, 3, 22)
+#define PAIRS16x12 PAIRS16x8; PAIRS16(R10, Z4, 4, 24); PAIRS16(R11, Z5, 5, 26); PAIRS16(R12, Z6, 6, 28); PAIRS16(R13, Z7, 7, 30)
+
+#define RUN16(again, loop, pairs, end, move, fma, dot) \
 again: \
 	NEXT \
 	move \
 	ENTER(6) \
+	CMPQ bf16-40(SP), $0 \
+	JNE pairs \
 loop: \
 	VMOVUPS (R15), Z0 \
 	fma \
 	ADDQ $64, R15 \
 	INCQ R14 \
 	JNZ loop \
+	JMP end \
+pairs: \
+	VMOVUPS (R15), Z0 \
+	dot \
+	ADDQ $64, R15 \
+	INCQ R14 \
+	JNZ pairs \
+end: \
 	LEAVE(again, sums)
 
 // func computeAVX512x32(arg *block)
-TEXT ·computeAVX512x32(SB), NOSPLIT, $32-8
+TEXT ·computeAVX512x32(SB), NOSPLIT, $40-8
 	MOVQ arg+0(FP), DI
 	MASKS
 	ZEROEVEN
@@ -135,13 +179,15 @@ TEXT ·computeAVX512x32(SB), NOSPLIT, $32-8
 	ROWS(LOAD32, BX, start)
 
 start:
+	MOVQ block_bf16(DI), AX
+	MOVQ AX, bf16-40(SP)
 	START(sums)
 	POINTERS12
-	RUN32(again12, loop12, MOVE12, FMA32x12)
-	RUN32(again8, loop8, MOVE8, FMA32x8)
-	RUN32(again4, loop4, MOVE4, FMA32x4)
-	RUN32(again2, loop2, MOVE2, FMA32x2)
-	RUN32(again1, loop1, MOVE1, FMA32x1)
+	RUN32(again12, loop12, pairs12, end12, MOVE12, FMA32x12, PAIRS32x12)
+	RUN32(again8, loop8, pairs8, end8, MOVE8, FMA32x8, PAIRS32x8)
+	RUN32(again4, loop4, pairs4, end4, MOVE4, FMA32x4, PAIRS32x4)
+	RUN32(again2, loop2, pairs2, end2, MOVE2, FMA32x2, PAIRS32x2)
+	RUN32(again1, loop1, pairs1, end1, MOVE1, FMA32x1, PAIRS32x1)
 
 sums:
 	MOVQ arg+0(FP), DI
@@ -192,7 +238,7 @@ done:
 	RET
 
 // func computeAVX512x16(arg *block)
-TEXT ·computeAVX512x16(SB), NOSPLIT, $32-8
+TEXT ·computeAVX512x16(SB), NOSPLIT, $40-8
 	MOVQ arg+0(FP), DI
 	MASKS
 	ZEROEVEN
@@ -204,13 +250,15 @@ TEXT ·computeAVX512x16(SB), NOSPLIT, $32-8
 	ROWS(LOAD16, BX, start)
 
 start:
+	MOVQ block_bf16(DI), AX
+	MOVQ AX, bf16-40(SP)
 	START(sums)
 	POINTERS12
-	RUN16(again12, loop12, MOVE12, FMA16x12)
-	RUN16(again8, loop8, MOVE8, FMA16x8)
-	RUN16(again4, loop4, MOVE4, FMA16x4)
-	RUN16(again2, loop2, MOVE2, FMA16x2)
-	RUN16(again1, loop1, MOVE1, FMA16x1)
+	RUN16(again12, loop12, pairs12, end12, MOVE12, FMA16x12, PAIRS16x12)
+	RUN16(again8, loop8, pairs8, end8, MOVE8, FMA16x8, PAIRS16x8)
+	RUN16(again4, loop4, pairs4, end4, MOVE4, FMA16x4, PAIRS16x4)
+	RUN16(again2, loop2, pairs2, end2, MOVE2, FMA16x2, PAIRS16x2)
+	RUN16(again1, loop1, pairs1, end1, MOVE1, FMA16x1, PAIRS16x1)
 
 sums:
 	MOVQ arg+0(FP), DI

@@ -9,6 +9,7 @@ package kernel
 type Packed struct {
 	isa  isa
 	k, n int
+	rows int // of elements, k unless these are pairs
 	tile int // of Winograd's method; 0: the matrix itself
 	prec Precision
 	data []float32
@@ -59,11 +60,11 @@ func (p *Packed) panels() int {
 // belong to the matrix.
 func (p *Packed) panel(i int) (data []float32, width, col, cols int) {
 	width = p.isa.panelWidth()
-	start := i * width * p.k
+	start := i * width * p.rows
 	col = i * width
 	cols = min(width, p.n-col)
 	width = p.isa.tailWidth(cols)
-	return p.data[start : start+width*p.k], width, col, cols
+	return p.data[start : start+width*p.rows], width, col, cols
 }
 
 func packedLen(s isa, k, n int) int {
@@ -84,7 +85,7 @@ func reset(dst *Packed, s isa, k, n int) *Packed {
 	if cap(dst.data) < size {
 		dst.data = make([]float32, size)
 	}
-	dst.isa, dst.prec, dst.k, dst.n, dst.tile, dst.data = s, F32, k, n, 0, dst.data[:size]
+	*dst = Packed{isa: s, k: k, rows: k, n: n, data: dst.data[:size]}
 	return dst
 }
 
@@ -117,6 +118,29 @@ func packConv(s isa, dst *Packed, kh, kw, cin, cout int, w []float32, offset, sh
 	for y := range kh {
 		for x := range kw {
 			dst.packRows((y*kw+x)*cin, cin, w, offset+y*sh+x*sw, si, so)
+		}
+	}
+	return dst
+}
+
+// packConvBF16 is packConv with rows of pairs of input channels: see bf16Pair.
+func packConvBF16(s isa, dst *Packed, kh, kw, cin, cout int, w []float32, offset, sh, sw, si, so int) *Packed {
+	pairs := BF16.elements(cin)
+	dst = reset(dst, s, kh*kw*pairs, cout)
+	dst.prec, dst.k = BF16, kh*kw*cin
+	for i := range dst.panels() {
+		data, width, col, cols := dst.panel(i)
+		clear(data)
+		for row := range dst.rows {
+			tap, c := row/pairs, row%pairs*2
+			at := offset + tap/kw*sh + tap%kw*sw + c*si + col*so
+			for j := range cols {
+				hi := float32(0)
+				if c+1 < cin {
+					hi = w[at+j*so+si]
+				}
+				data[row*width+j] = bf16Pair(w[at+j*so], hi)
+			}
 		}
 	}
 	return dst

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"unsafe"
 
 	"golang.org/x/sys/cpu"
 )
@@ -64,4 +65,23 @@ func toBF16(x float32) uint16 {
 		return uint16(bits>>16 | 0x40)
 	}
 	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
+}
+
+// narrowPairs rounds src to pairs, of which the last has a zero if src has an odd length.
+func (s isa) narrowPairs(dst, src []float32) {
+	n := len(src) / 2
+	if len(src)%2 != 0 {
+		dst[n] = bf16Pair(src[2*n], 0)
+	}
+	if n == 0 {
+		return
+	}
+	if s == isaPortable { // for any byte order
+		for i := range n {
+			dst[i] = bf16Pair(src[2*i], src[2*i+1])
+		}
+		return
+	}
+	dst = dst[:n]
+	narrow(s, unsafe.Slice((*uint16)(unsafe.Pointer(&dst[0])), 2*n), src)
 }

@@ -19,6 +19,9 @@ func TestStage(t *testing.T) {
 	for _, s := range append(convShapes, square(1, 4, 64, 3, 256, 1, 1), square(4, 32, 8, 3, 40, 1, 1)) {
 		cases = append(cases, testCase{s, 0, F32})
 	}
+	for _, s := range convBF16Shapes {
+		cases = append(cases, testCase{s, 0, BF16})
+	}
 	for _, s := range append(winogradShapes, square(1, 12, 64, 3, 256, 1, 1), square(6, 16, 32, 3, 32, 1, 1)) {
 		for _, v := range winogradVariants {
 			cases = append(cases, testCase{s, v.tile, v.prec})
@@ -33,7 +36,7 @@ func TestStage(t *testing.T) {
 		row := wo * tc.s.Cout
 		want := make([]float32, tc.s.N*ho*row)
 		for j, limit := range []int{0, 3 * row, 20 * row, stageFloats} {
-			c, err := NewConv(tc.s, Direct, F32, 3, nil)
+			c, err := newConv(tc.s, Direct, tc.prec, 3, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

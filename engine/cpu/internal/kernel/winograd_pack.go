@@ -25,7 +25,7 @@ func packWinograd(s isa, prec Precision, tile int, p *pool.Pool, dst *Packed, ci
 	if cap(dst.data) < size {
 		dst.data = make([]float32, size)
 	}
-	dst.isa, dst.prec, dst.k, dst.n, dst.tile, dst.data = s, prec, 9*cin, cout, tile, dst.data[:size]
+	*dst = Packed{isa: s, prec: prec, k: 9 * cin, n: cout, tile: tile, data: dst.data[:size]}
 	blocks := (cin + winogradPackRows - 1) / winogradPackRows
 	task := func(_, piece int) {
 		panel, k := piece/blocks, piece%blocks*winogradPackRows
