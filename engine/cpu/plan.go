@@ -46,6 +46,8 @@ type vertex struct {
 	move   func(view) (view, bool)
 	attr   any
 
+	deviations bool // reduce: not the elements but the squares of their deviations from the mean are summed
+
 	wantView  bool // some reader needs to see it through strides
 	wantDense bool // some reader needs it consecutive in memory
 	wantRows  bool // some reader needs the last axis consecutive in memory
@@ -353,6 +355,9 @@ func (e *emitter) step(v *vertex, group []*vertex) step {
 		}
 		return newMapStep(e.plan, v, e.programs[v])
 	case vertexReduce:
+		if slices.ContainsFunc(group, func(u *vertex) bool { return u.deviations }) {
+			return newRowSumStep(e.plan, group)
+		}
 		return newReduceStep(e.plan, group...)
 	case vertexConvolution:
 		return newConvolutionStep(e.plan, v, v, nil, group[1:])

@@ -45,6 +45,7 @@ func (p *plan) lower(bd *Builder, outputs []*node) {
 		v.output = i
 		p.outputs = append(p.outputs, v)
 	}
+	p.prune()
 }
 
 // vertex appends a vertex.
@@ -189,6 +190,9 @@ func (p *plan) lowerFloat32(n *node, in []*vertex) *vertex {
 		v.attr = n.attr
 		return v
 	case backends.OpTypeReduceSum, backends.OpTypeReduceMax:
+		if v := p.lowerDeviations(n, in[0]); v != nil {
+			return v
+		}
 		v := p.vertex(vertexReduce, n.shape, in...)
 		v.attr, v.node = n.attr, n
 		return v

@@ -8,18 +8,28 @@ import (
 	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
 )
 
-// rowSums are sums over all positions of [N,H,W,C] values, to [N,C], that are taken of the rows
-// of a convolution's result while they are in the cache: the statistics of normalisation, and
-// the sums of its gradient. Every row is summed by itself, and the rows of an image are added in
-// order.
+// rowSums are sums over all positions of [N,H,W,C] values, to [N,C], that are taken row by row, of the
+// rows of a convolution's result while they are in the cache for instance: the statistics of
+// normalisation, and the sums of its gradient. Every row is summed by itself, and the rows of an image
+// are added in order.
 type rowSums struct {
 	vs       []*vertex
 	bp       *boundProgram // with a result for each of vs
 	rows     int           // in an image
 	row      int           // elements in a row
 	channels int
-	partial  []float64 // by row, value and channel
+	width    int         // numbers of a row
+	at       []int       // for each of vs: where its sums of the channels begin; then those of the squares
+	other    []bool      // ... and whether they are taken together with the deviations of the same value
+	partial  []float64   // by row
+	pivots   [][]float32 // per worker, for each of vs: the first pixel of a row
+
+	blocks int // of channels that are added up at a time
+	task   func(worker, piece int)
 }
+
+// sumBlock is the largest number of channels of which the rows are added up at a time.
+const sumBlock = 64
 
 // sumsOf finds the sums that can be taken of the rows of v, which a convolution computes: they
 // read v in order, and everything else that they read is there before.
@@ -53,7 +63,7 @@ func (v *vertex) inOrder(u *vertex) bool {
 	return !slices.ContainsFunc(v.in, func(x *vertex) bool { return !x.inOrder(u) })
 }
 
-// newRowSums makes the sums vs of the rows of v.
+// newRowSums makes the sums vs of the rows of v, or of rows in memory if v is nil.
 func newRowSums(p *plan, v *vertex, vs []*vertex) *rowSums {
 	var operands []*vertex
 	for _, u := range vs {
@@ -61,19 +71,44 @@ func newRowSums(p *plan, v *vertex, vs []*vertex) *rowSums {
 	}
 	d := operands[0].shape.Dimensions
 	program := inputProgram(operands...)
-	program.readRows(v)
-	return &rowSums{
+	if v != nil {
+		program.readRows(v)
+	}
+	s := &rowSums{
 		vs: vs, bp: p.bound(program, roleSums),
 		rows: d[1], row: d[2] * d[3], channels: d[3],
-		partial: make([]float64, d[0]*d[1]*len(vs)*d[3]),
+		blocks: (d[3] + sumBlock - 1) / sumBlock,
 	}
+	s.at, s.other = make([]int, len(vs)), make([]bool, len(vs))
+	for i, u := range vs {
+		if u.deviations {
+			s.at[i] = s.width
+			s.width += 2 * s.channels
+		}
+	}
+	for i, u := range vs {
+		if u.deviations {
+			continue
+		}
+		if j := slices.IndexFunc(vs, func(w *vertex) bool { return w.deviations && w.in[0] == u.in[0] }); j >= 0 {
+			s.at[i], s.other[i] = s.at[j], true
+			continue
+		}
+		s.at[i] = s.width
+		s.width += s.channels
+	}
+	s.partial = make([]float64, d[0]*d[1]*s.width)
+	for range p.workers {
+		s.pivots = append(s.pivots, make([]float32, len(vs)*s.channels))
+	}
+	s.task = func(_, piece int) { s.total(p.x, piece/s.blocks, piece%s.blocks*sumBlock) }
+	return s
 }
 
 // add sums row y of image n.
 func (s *rowSums) add(worker, n, y int, row []float32) {
 	e := s.bp.evaluators[worker]
-	k := len(s.vs) * s.channels
-	acc := s.partial[(n*s.rows+y)*k:][:k]
+	acc := s.partial[(n*s.rows+y)*s.width:][:s.width]
 	clear(acc)
 	start := (n*s.rows + y) * s.row
 	e.onRow(start, row)
@@ -84,10 +119,44 @@ func (s *rowSums) add(worker, n, y int, row []float32) {
 			t = s.bp.tile
 		}
 		e.tiles(start+at, t)
-		for i := range s.vs {
-			s.addTile(acc[i*s.channels:(i+1)*s.channels], at%s.channels, e.tile(i, t))
+		for i, u := range s.vs {
+			if s.other[i] {
+				continue
+			}
+			tile, sum := e.tile(i, t), acc[s.at[i]:]
+			if u.deviations {
+				pivot := s.pivot(worker, i)
+				if at == 0 {
+					copy(pivot, tile)
+				}
+				kernel.ColMoments(sum, sum[s.channels:], pivot, tile)
+			} else {
+				s.addTile(sum[:s.channels], at%s.channels, tile)
+			}
 		}
 		at += t
+	}
+	for i, u := range s.vs {
+		if u.deviations {
+			sum := acc[s.at[i]:]
+			s.center(sum[:s.channels], sum[s.channels:], s.pivot(worker, i))
+		}
+	}
+}
+
+func (s *rowSums) pivot(worker, i int) []float32 {
+	return s.pivots[worker][i*s.channels : (i+1)*s.channels]
+}
+
+// center turns sums of deviations from a pivot, and of their squares, into those of the elements. What
+// cancels when the mean is taken off cancels in float64.
+func (s *rowSums) center(sum, square []float64, pivot []float32) {
+	n := float64(s.row / s.channels)
+	square = square[:len(sum)]
+	for c, d := range sum {
+		p := float64(pivot[c])
+		sum[c] = d + n*p
+		square[c] += p * (2*d + n*p)
 	}
 }
 
@@ -106,19 +175,60 @@ func (s *rowSums) addTile(acc []float64, c int, tile []float32) {
 
 // store adds up the rows of every image.
 func (s *rowSums) store(x *execution) {
-	k := len(s.vs) * s.channels
-	for n := range len(s.partial) / (s.rows * k) {
-		sum := s.partial[n*s.rows*k:][:k]
-		for y := 1; y < s.rows; y++ {
-			for i, p := range s.partial[(n*s.rows+y)*k:][:k] {
-				sum[i] += p
+	x.b.pool.Run(len(s.partial)/(s.rows*s.width)*s.blocks, s.task)
+}
+
+// total adds up the rows of image n, for a block of channels from channel c on.
+func (s *rowSums) total(x *execution, n, c int) {
+	var sums, squares [sumBlock]float64
+	sum := sums[:min(sumBlock, s.channels-c)]
+	image := s.partial[n*s.rows*s.width : (n+1)*s.rows*s.width]
+	for i, u := range s.vs {
+		s.addRows(sum, image[s.at[i]+c:])
+		if u.deviations {
+			square := squares[:len(sum)]
+			s.addRows(square, image[s.at[i]+s.channels+c:])
+			positions := float64(s.rows * s.row / s.channels)
+			for i, v := range sum {
+				sum[i] = max(0, square[i]-v*v/positions)
 			}
 		}
-		for i, v := range s.vs {
-			out := x.array(v)[n*s.channels:][:s.channels]
-			for c := range out {
-				out[c] = float32(sum[i*s.channels+c])
-			}
+		asFloat32(x.array(u)[n*s.channels+c:][:len(sum)], sum)
+	}
+}
+
+// addRows adds up what begins every row.
+func (s *rowSums) addRows(sum, rows []float64) {
+	clear(sum)
+	for y := range s.rows {
+		for i, p := range rows[y*s.width:][:len(sum)] {
+			sum[i] += p
 		}
 	}
+}
+
+// rowSumStep takes the sums of rows in memory.
+type rowSumStep struct {
+	sums *rowSums
+	n    int // rows
+	each int // rows in a piece of work
+	task func(worker, piece int)
+}
+
+func newRowSumStep(p *plan, vs []*vertex) *rowSumStep {
+	sums := newRowSums(p, nil, vs)
+	s := &rowSumStep{sums: sums, n: len(sums.partial) / sums.width, each: max(1, pieceElements/sums.row)}
+	s.task = func(worker, piece int) {
+		for r := piece * s.each; r < min((piece+1)*s.each, s.n); r++ {
+			sums.add(worker, r/sums.rows, r%sums.rows, nil)
+		}
+	}
+	return s
+}
+
+func (s *rowSumStep) run(x *execution) error {
+	s.sums.bp.bind(x)
+	x.b.pool.Run((s.n+s.each-1)/s.each, s.task)
+	s.sums.store(x)
+	return nil
 }
