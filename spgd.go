@@ -45,6 +45,7 @@ var (
 	ErrSettings = sampler.ErrSettings // settings out of range
 	ErrProblem  = sampler.ErrProblem  // a measurement that does not fit its operator, or holds NaN
 	ErrDiverged = sampler.ErrDiverged // a step size too large
+	ErrOperator = sampler.ErrOperator // a method that cannot treat the operator
 )
 
 // LoadPrior loads a prior that comes with the program, by its name, or a checkpoint in
@@ -71,6 +72,12 @@ func Degrade(ctx context.Context, e *engine.Engine, task operator.Task, img *ima
 
 // Options are what Restore takes beside the problem and the settings. The zero value is usable.
 type Options struct {
+	// Method is the name of another method than SPGD, see sampler.Methods. It has its authors'
+	// settings for the measurement's operator and noise but for those in Set, and the Settings given
+	// to Restore do not concern it.
+	Method string
+	// Set are settings of Method, by the names that sampler.Parameters lists.
+	Set map[string]string
 	// Seed and an image's index name the noise that the image starts from.
 	Seed uint64
 	// Images are those indices; nil means 0 to N-1.
@@ -88,7 +95,9 @@ type Result struct {
 	// Estimates are the prior's last estimates D(x; sigma) of the clean images. At the end of the
 	// schedule they differ from Images by the last likelihood push.
 	Estimates []*imageio.Image
-	// Settings are those used, with the step size filled in.
+	// Method is the method with the settings used: SPGD with its step size filled in, or another.
+	Method sampler.Sampler
+	// Settings are those of SPGD; of another method they are zero.
 	Settings Settings
 	// Run has the records of the steps, the cost and the times.
 	Run *sampler.Result
@@ -102,10 +111,8 @@ type Result struct {
 // To restore several measurements of one operator, use a sampler.Driver, which keeps its
 // compiled programs.
 func Restore(ctx context.Context, e *engine.Engine, d prior.Denoiser, m *measurement.Measurement, s Settings, o Options) (*Result, error) {
-	if s.StepSize == 0 {
-		s.StepSize, _, _ = operator.DefaultStepSize(m.Operator)
-	}
-	if err := s.Validate(); err != nil {
+	method, s, err := restoration(m, s, o)
+	if err != nil {
 		return nil, err
 	}
 	driver, err := sampler.NewDriver(e, d, m.Operator)
@@ -115,13 +122,13 @@ func Restore(ctx context.Context, e *engine.Engine, d prior.Denoiser, m *measure
 	defer driver.Close()
 	y := m.Tensor()
 	defer func() { _ = y.FinalizeAll() }() // frees the copy on the device
-	run, err := driver.Run(ctx, sampler.SPGD{Settings: s}, sampler.Job{
+	run, err := driver.Run(ctx, method, sampler.Job{
 		Y: y, Seed: o.Seed, Images: o.Images, Progress: o.Progress, Observers: o.Observers,
 	})
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{Settings: s, Run: run}
+	res := &Result{Method: method, Settings: s, Run: run}
 	if res.Images, err = images(run.X); err != nil {
 		return nil, err
 	}
@@ -129,6 +136,21 @@ func Restore(ctx context.Context, e *engine.Engine, d prior.Denoiser, m *measure
 		return nil, err
 	}
 	return res, nil
+}
+
+// restoration is the method that the options name, and its settings if it is SPGD.
+func restoration(m *measurement.Measurement, s Settings, o Options) (sampler.Sampler, Settings, error) {
+	if o.Method != "" {
+		method, err := sampler.New(o.Method, sampler.Problem{Operator: m.Operator, SigmaY: m.Noise.Sigma}, o.Set)
+		return method, Settings{}, err
+	}
+	if len(o.Set) > 0 {
+		return nil, s, fmt.Errorf("spgd: %w: settings of a method that is not named", ErrSettings)
+	}
+	if s.StepSize == 0 {
+		s.StepSize, _, _ = operator.DefaultStepSize(m.Operator)
+	}
+	return sampler.SPGD{Settings: s}, s, s.Validate()
 }
 
 // images splits a tensor of [N,H,W,C].

@@ -150,3 +150,38 @@ func TestResidual(t *testing.T) {
 		t.Error("no images: no error")
 	}
 }
+
+// Another method by its name: DiffPIR ends on the kept pixels of a mask without noise.
+func TestRestoreByAnotherMethod(t *testing.T) {
+	ctx, e, p := context.Background(), newEngine(t), whitePrior(t)
+	task := operator.Task{Name: operator.TaskInpaint, Mask: "random:0.5"}
+	m, err := spgd.Degrade(ctx, e, task, gradient(side, side), measurement.Noise{}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := spgd.Restore(ctx, e, p, m, spgd.Settings{}, spgd.Options{Method: "diffpir", Set: map[string]string{"steps": "20"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Method.Name() != "diffpir" || res.Run.Cost.NFE() != 20 || res.Settings != (spgd.Settings{}) {
+		t.Errorf("method %s, cost %+v, settings %+v", res.Method.Name(), res.Run.Cost, res.Settings)
+	}
+	for i, kept := range m.Operator.(*operator.Inpaint).Mask() {
+		if d := math.Abs(float64(res.Images[0].Pix[3*i] - m.Y[3*i])); kept && d > 0.01 {
+			t.Errorf("kept pixel %d is %g from the measurement", i, d)
+		}
+	}
+	if _, err := spgd.Restore(ctx, e, p, m, spgd.Settings{}, spgd.Options{Method: "dip"}); !errors.Is(err, spgd.ErrSettings) {
+		t.Errorf("unknown method: %v", err)
+	}
+	if _, err := spgd.Restore(ctx, e, p, m, spgd.DefaultSettings(), spgd.Options{Set: map[string]string{"eta": "1"}}); !errors.Is(err, spgd.ErrSettings) {
+		t.Errorf("settings without a method: %v", err)
+	}
+	hdr, err := spgd.Degrade(ctx, e, operator.Task{Name: operator.TaskHDR}, gradient(side, side), measurement.Noise{}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := spgd.Restore(ctx, e, p, hdr, spgd.Settings{}, spgd.Options{Method: "ddnm"}); !errors.Is(err, spgd.ErrOperator) {
+		t.Errorf("DDNM on HDR: %v", err)
+	}
+}

@@ -104,6 +104,10 @@ type Sampler struct {
 	StepSize     Number `json:"step_size"`      // at the first outer step
 	StepSizeRule string `json:"step_size_rule"` // how it was chosen: "given", "2.5/lambda_max, lambda_max=1", ...
 	MinStepRatio Number `json:"min_step_ratio"` // of the last step size to the first
+
+	// Parameters are the settings of a method other than SPGD, by name: numbers, booleans and words.
+	// Of such a method the fields above but for Name and Steps are zero.
+	Parameters map[string]any `json:"parameters,omitempty"`
 }
 
 // Cost counts evaluations of the denoiser. NFE counts each of them once.

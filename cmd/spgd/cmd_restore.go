@@ -64,11 +64,12 @@ carried over, the EXIF orientation is applied, and 16 bits a channel stay 16 bit
 PNG. The settings are kept in OUT, under the text key "spgd". The same command, seed and
 instruction set give the same bytes.
 
-The noise level --noise does not change the restoration. The result is judged by it: a
-residual (of the result, degraded again, against IN) far above the noise means that the
-result does not explain IN, one far below that it reproduces the noise.
+The noise level --noise does not change the restoration by spgd; methods that need it take
+it as their setting sigma-y. Every result is judged by it: a residual (of the result, degraded again, against IN) far above the noise means that the result does
+not explain IN, one far below that it reproduces the noise.
 
-The default step size is c/lambda_max: lambda_max is the largest eigenvalue of A^T A for
+` + methodHelp() + `
+The default step size of spgd is c/lambda_max: lambda_max is the largest eigenvalue of A^T A for
 the task's operator A, and c = 2.5 for inpaint, 7/16 for sr, 2 for phase and 1 otherwise.
 The log says what it came to.
 
@@ -76,6 +77,7 @@ The log says what it came to.
 		Example: `  spgd restore --task inpaint --mask y.mask.png --noise 0.01 y.png -o restored.png
   spgd restore --task sr --scale 4 small.jpg -o large.png
   spgd restore --task deblur --kernel motion:15:30 --noise 0.01 blurred.png -o sharp.png
+  spgd restore --method dps --steps 200 --set scale=0.5 y.safetensors -o restored.png
   spgd restore y.safetensors -o restored.png --seed 2 --json`,
 		Args: exactArgs(1, "one input file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -98,6 +100,10 @@ type problem struct {
 func runRestore(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagSet, in string) error {
 	start := time.Now()
 	settings, err := o.resolve(f)
+	if err != nil {
+		return err
+	}
+	set, other, err := o.other(f)
 	if err != nil {
 		return err
 	}
@@ -136,12 +142,16 @@ func runRestore(ctx context.Context, c *console, o *restoreOptions, f *pflag.Fla
 	}
 	load := time.Since(start)
 
-	sizeLog, rule := stepSize(&settings, p.Operator)
+	options := spgd.Options{Seed: o.seed, Progress: newProgress(c).report}
+	methodLog, rule, err := o.choose(set, other, p.Measurement, &settings, &options)
+	if err != nil {
+		return err
+	}
 	height, width := p.Operator.ImageSize()
 	c.logf("%s on %dx%d pixels, %s, prior %s, seed %d", p.Operator.Name(), width, height, describeNoise(p.Noise, p.Operator), denoiser.Name(), o.seed)
-	c.logf("%s", sizeLog)
+	c.logf("%s", methodLog)
 
-	res, err := spgd.Restore(ctx, e, denoiser, p.Measurement, settings, spgd.Options{Seed: o.seed, Progress: newProgress(c).report})
+	res, err := spgd.Restore(ctx, e, denoiser, p.Measurement, settings, options)
 	c.endProgress()
 	if err != nil {
 		return err
@@ -162,7 +172,11 @@ func runRestore(ctx context.Context, c *console, o *restoreOptions, f *pflag.Fla
 	r.Measurement = measurementSize(p.Operator)
 	r.Padded = paddedSize(height, width, denoiser.SizeMultiple())
 	r.Prior, r.Engine = priorRecord, o.record()
-	r.Sampler = samplerRecord(o.preset, settings, rule)
+	if other {
+		r.Sampler = methodRecord(res.Method)
+	} else {
+		r.Sampler = samplerRecord(o.preset, settings, rule)
+	}
 	cost := res.Run.Cost
 	r.Cost = &report.Cost{Forwards: cost.Forwards, VJPs: cost.VJPs, NFE: cost.NFE()}
 	r.DataFit = fit

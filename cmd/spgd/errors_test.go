@@ -79,6 +79,18 @@ var errorCases = []errorCase{
 	{"negative threads", denoise + "--threads -1", exitUsage, "threads"},
 	{"unknown precision", denoise + "--precision fp8", exitUsage, "f32, bf16"},
 
+	{"unknown method", denoise + "--method dpss", exitUsage, "did you mean dps?"},
+	{"unknown method with a filter", denoise + "--method dpss+diffstategrad", exitUsage, "unknown method"},
+	{"filter without gradients", denoise + "--method ddrm+diffstategrad", exitUsage, "no gradients"},
+	{"setting for spgd", denoise + "--set eta=1", exitUsage, "--set is for other methods"},
+	{"flag of spgd for another method", denoise + "--method dps --warmup 2", exitUsage, "--warmup is for --method spgd"},
+	{"setting without value", denoise + "--method dps --set eta", exitUsage, "NAME=VALUE"},
+	{"unknown setting of a method", denoise + "--method dps --set zeta=1", exitUsage, "it has steps, sigma-max, sigma-min, scale"},
+	{"setting out of range", denoise + "--method dps --set eta=2", exitUsage, "eta of dps is 2"},
+	{"steps of a method", denoise + "--method dps --steps 0", exitUsage, "0 steps"},
+	{"linear method for another task", "restore --task hdr photo.png -o out.png --method ddnm", exitUsage, "needs a linear operator"},
+	{"factors of a kernel without", deblur + "--kernel motion:7:30 --method ddrm", exitUsage, "singular value decomposition"},
+
 	{"sr without scale", "restore --task sr photo.png -o out.png", exitUsage, "--scale"},
 	{"scale too small", "restore --task sr --scale 1 photo.png -o out.png", exitUsage, "factor 1"},
 	{"scale for another task", denoise + "--scale 4", exitUsage, "--scale"},

@@ -108,7 +108,7 @@ var exitCodes = []struct {
 		operator.ErrSize, operator.ErrMask, operator.ErrKernel, sampler.ErrProblem,
 		imageio.ErrFormat, imageio.ErrTooLarge, imageio.ErrNotFinite, metric.ErrSize,
 	}},
-	{exitUsage, []error{sampler.ErrSettings, operator.ErrTask, measurement.ErrNoise, cpu.ErrConvolution}},
+	{exitUsage, []error{sampler.ErrSettings, sampler.ErrOperator, operator.ErrTask, measurement.ErrNoise, cpu.ErrConvolution}},
 	{exitCheckpoint, []error{
 		prior.ErrConfig, prior.ErrNoConfig,
 		checkpoint.ErrFormat, checkpoint.ErrTruncated, checkpoint.ErrUnsupported, checkpoint.ErrAmbiguous,

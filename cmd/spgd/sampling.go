@@ -24,12 +24,18 @@ type samplingOptions struct {
 	settings spgd.Settings // as the flags say; those not given have the default preset's values
 	adm      string
 	denoise  string
+
+	method string
+	set    []string
 }
 
 // AddFlags adds them.
 func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
 	d := spgd.DefaultSettings()
 	o.settings = d
+	f.StringVar(&o.method, "method", methodSPGD, "restoration `METHOD`, see METHODS above")
+	f.StringArrayVar(&o.set, "set", nil, "setting `NAME=VALUE` of another method than spgd, may be given several times; the log lists\n"+
+		"the settings of the method in use")
 	addChoice(f, &o.preset, "preset", "preset", presetDefault,
 		"settings to start from, which other flags override; released is what the authors' code runs\n"+
 			"(100 steps of 5, no momentum, stale)", []string{presetDefault, presetReleased})
