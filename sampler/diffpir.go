@@ -20,6 +20,7 @@ type DiffPIR struct {
 	Lambda float64 `set:"lambda"`
 	Zeta   float64 `set:"zeta"`
 	SigmaY float64 `set:"sigma-y"`
+	Clip   bool    `set:"clip"`
 }
 
 // NewDiffPIR returns the method with its authors' settings.
@@ -31,7 +32,7 @@ func NewDiffPIR(p Problem) DiffPIR {
 	case operator.TaskSuperResolution:
 		zeta = 0.25
 	}
-	return DiffPIR{vpRange(100), 1, zeta, max(p.SigmaY, 0.002)}
+	return DiffPIR{vpRange(100), 1, zeta, max(p.SigmaY, 0.002), true}
 }
 
 // Name is "diffpir".
@@ -55,11 +56,11 @@ func (DiffPIR) Stages() []Stage { return []Stage{diffPIRStep} }
 func (DiffPIR) StepCost() Cost { return diffPIRStep.Cost }
 
 var diffPIRStep = Stage{
-	Name: "step", State: []string{StateX}, Scalars: append([]string{"rho"}, ddimScalars...), Noise: []string{"z"}, Inverse: true,
+	Name: "step", State: []string{StateX}, Scalars: append([]string{"rho", "bound"}, ddimScalars...), Noise: []string{"z"}, Inverse: true,
 	Cost: Cost{Forwards: 1},
 	Build: func(b *Builder) {
 		x := b.State(StateX)
-		x0hat := b.Denoise(x, b.Scalar("sigma"))
+		x0hat := clipped(b, b.Denoise(x, b.Scalar("sigma")))
 		x0 := b.Inverse().Prox(b.Y(), x0hat, b.Scalar("rho"))
 		b.SetState(StateX0hat, x0)
 		b.Report(reportLoss, b.misfit(x0hat))
@@ -71,7 +72,7 @@ var diffPIRStep = Stage{
 func (m DiffPIR) Step(r *Run) error {
 	sigma, next := r.Sigma(), r.SigmaNext()
 	_, err := r.Exec(diffPIRStep.Name, Scalars{
-		"sigma": sigma, "rho": m.Lambda * m.SigmaY * m.SigmaY / (sigma * sigma),
+		"bound": clipBound(m.Clip), "sigma": sigma, "rho": m.Lambda * m.SigmaY * m.SigmaY / (sigma * sigma),
 		"direction": next * math.Sqrt(1-m.Zeta) / sigma, "noise": next * math.Sqrt(m.Zeta),
 	})
 	return err

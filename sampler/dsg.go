@@ -16,11 +16,13 @@ import (
 //	x' = mean + sqrt(n) s m/||m||
 //
 // Every interval-th step does so, the others are ancestral. The authors take 100 steps, an interval of
-// 1 and w = 0.2 for masks; 0.1 is the default of their program. It takes T evaluations with a VJP.
+// 1 and w = 0.2 for masks; 0.1 is the default of their program. x0hat is clipped to the range of
+// images. It takes T evaluations with a VJP.
 type DSG struct {
 	Levels
 	Weight   float64 `set:"weight"` // w
 	Interval int     `set:"interval"`
+	Clip     bool    `set:"clip"`
 }
 
 // NewDSG returns the method with its authors' settings.
@@ -29,7 +31,7 @@ func NewDSG(p Problem) DSG {
 	if p.task() == operator.TaskInpaint {
 		w = 0.2
 	}
-	return DSG{vpRange(100), w, 1}
+	return DSG{vpRange(100), w, 1, true}
 }
 
 // Name is "dsg".
@@ -47,11 +49,11 @@ func (DSG) Stages() []Stage { return []Stage{dsgStep, ancestralStep} }
 func (DSG) StepCost() Cost { return dsgStep.Cost }
 
 var dsgStep = Stage{
-	Name: "step", State: []string{StateX}, Scalars: append([]string{"weight", "radius"}, ddimScalars...), Noise: []string{"z"},
+	Name: "step", State: []string{StateX}, Scalars: append([]string{"weight", "radius", "bound"}, ddimScalars...), Noise: []string{"z"},
 	Cost: Cost{VJPs: 1},
 	Build: func(b *Builder) {
 		x, radius := b.State(StateX), b.Scalar("radius")
-		x0hat := b.Denoise(x, b.Scalar("sigma"))
+		x0hat := clipped(b, b.Denoise(x, b.Scalar("sigma")))
 		loss := b.misfit(x0hat)
 		g := b.Gradient(root(loss), x)
 		length := func(v *Node) *Node { return perImage(graph.MaxScalar(norm(v), 1e-20)) }
@@ -67,10 +69,10 @@ var dsgStep = Stage{
 
 // ancestralStep is a DDIM step without a measurement.
 var ancestralStep = Stage{
-	Name: "ancestral", State: []string{StateX}, Scalars: ddimScalars, Noise: []string{"z"}, Cost: Cost{Forwards: 1},
+	Name: "ancestral", State: []string{StateX}, Scalars: append([]string{"bound"}, ddimScalars...), Noise: []string{"z"}, Cost: Cost{Forwards: 1},
 	Build: func(b *Builder) {
 		x := b.State(StateX)
-		x0hat := b.Denoise(x, b.Scalar("sigma"))
+		x0hat := clipped(b, b.Denoise(x, b.Scalar("sigma")))
 		b.SetState(StateX, ddimTo(b, x0hat, x, x0hat))
 		b.SetState(StateX0hat, x0hat)
 		b.Report(reportLoss, b.misfit(x0hat))
@@ -85,6 +87,7 @@ func (m DSG) Step(r *Run) error {
 	}
 	h, w := r.Operator().ImageSize()
 	in := ddim(r.Sigma(), r.SigmaNext(), 1)
+	in["bound"] = clipBound(m.Clip)
 	in["weight"], in["radius"] = m.Weight, in["noise"]*math.Sqrt(float64(h*w*3))
 	_, err := r.Exec(stage, in)
 	return err

@@ -19,10 +19,11 @@ type FPS struct {
 	Levels
 	Eta    float64 `set:"eta"`
 	SigmaY float64 `set:"sigma-y"`
+	Clip   bool    `set:"clip"`
 }
 
 // NewFPS returns the method with its authors' settings.
-func NewFPS(p Problem) FPS { return FPS{vpRange(100), 1, p.SigmaY} }
+func NewFPS(p Problem) FPS { return FPS{vpRange(100), 1, p.SigmaY, true} }
 
 // Name is "fps".
 func (FPS) Name() string { return "fps" }
@@ -50,12 +51,12 @@ func (FPS) StepCost() Cost { return fpsStep.Cost }
 var fpsStep = Stage{
 	Name: "step", State: []string{StateX, sharedNoise}, Inverse: true, Cost: Cost{Forwards: 1},
 	Noise: []string{"z"}, MeasurementNoise: []string{"z'"},
-	Scalars: append([]string{"first", "rho", "sigma_y", "level"}, ddimScalars...),
+	Scalars: append([]string{"first", "rho", "sigma_y", "level", "bound"}, ddimScalars...),
 	Build: func(b *Builder) {
 		x, sigma, first := b.State(StateX), b.Scalar("sigma"), b.Scalar("first")
 		// The first state is all noise.
 		eps := graph.Add(graph.Mul(first, graph.Div(x, sigma)), graph.Mul(graph.OneMinus(first), b.State(sharedNoise)))
-		x0hat := b.Denoise(x, sigma)
+		x0hat := clipped(b, b.Denoise(x, sigma))
 		b.SetState(StateX0hat, x0hat)
 		b.Report(reportLoss, b.misfit(x0hat))
 		// next eps' = sqrt(next^2-s^2) eps + s z; the scalars are "direction" sigma and "noise".
@@ -71,6 +72,7 @@ func (m FPS) Step(r *Run) error {
 	in := ddim(r.Sigma(), r.SigmaNext(), m.Eta)
 	ratio := m.SigmaY / max(in["noise"], 1e-6)
 	in["rho"], in["sigma_y"] = max(ratio*ratio, pinvScale(r.Operator())), m.SigmaY
+	in["bound"] = clipBound(m.Clip)
 	in["first"], in["level"] = one(r.K() == 0), max(r.SigmaNext(), 1e-6)
 	_, err := r.Exec(fpsStep.Name, in)
 	return err

@@ -52,7 +52,7 @@ func TestLGDSteps(t *testing.T) {
 
 func TestDSGSteps(t *testing.T) {
 	for _, interval := range []int{1, 2} {
-		m := DSG{few(6), 0.3, interval}
+		m := DSG{few(6), 0.3, interval, false}
 		checkSteps(t, m, nil, 2e-5, func() func(*reference, vec) vec {
 			return func(r *reference, x vec) vec {
 				x0 := r.denoise(x, r.sigma())
@@ -76,7 +76,7 @@ func TestDSGSteps(t *testing.T) {
 }
 
 func TestMPGDSteps(t *testing.T) {
-	m := MPGD{few(6), 20, 0.5}
+	m := MPGD{few(6), 20, 0.5, false}
 	checkSteps(t, m, nil, 2e-5, func() func(*reference, vec) vec {
 		return func(r *reference, x vec) vec {
 			x0hat := r.denoise(x, r.sigma())
@@ -100,7 +100,7 @@ func TestAdamDPSSteps(t *testing.T) {
 }
 
 func TestFPSSteps(t *testing.T) {
-	m := FPS{few(6), 0.7, 0.1}
+	m := FPS{few(6), 0.7, 0.1, false}
 	p := newProblem(t, 1)
 	checkSteps(t, m, factoredOperator{p.op}, 3e-5, func() func(*reference, vec) vec {
 		var eps vec

@@ -154,7 +154,7 @@ func TestDataConsistency(t *testing.T) {
 		tolerance float64 // of the residual, relative to y
 	}{
 		{DDNM{few(10), 0.85, 1}, 1e-5}, {DDNMPlus{DDNM{few(10), 0.85, 1}, 0}, 1e-5}, {DDRM{few(10), 0.85, 1, 0}, 1e-5},
-		{DiffPIR{few(10), 1, 0.5, 1e-4}, 1e-4}, {REDDiff{few(300), 0.25, 1, 0.05}, 0.04},
+		{DiffPIR{few(10), 1, 0.5, 1e-4, false}, 1e-4}, {REDDiff{few(300), 0.25, 1, 0.05}, 0.04},
 	} {
 		res := mustRun(t, newDriver(t, p.prior, op), c.m, Job{Y: p.job.Y, Seed: 2})
 		for i, y := range p.y {

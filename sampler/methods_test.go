@@ -50,7 +50,7 @@ func TestPiGDMSteps(t *testing.T) {
 }
 
 func TestDiffPIRSteps(t *testing.T) {
-	m := DiffPIR{few(6), 2, 0.3, 0.1}
+	m := DiffPIR{few(6), 2, 0.3, 0.1, false}
 	p := newProblem(t, 1)
 	checkSteps(t, m, factoredOperator{p.op}, 2e-5, func() func(*reference, vec) vec {
 		return func(r *reference, x vec) vec {

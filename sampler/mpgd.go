@@ -15,13 +15,14 @@ import (
 //	x0' = x0hat - c sqrt(1+next^2) grad ||y - A(x0hat)||
 //	x'  = ddim(x0', x, x0hat; eta = 0.5)
 //
-// sqrt(1+next^2) being 1/sqrt(alpha_bar'). The authors take c = 17.5 with 20 steps and 7.5 with 50 for
+// sqrt(1+next^2) being 1/sqrt(alpha_bar'), and x0hat being clipped to the range of images. The authors take c = 17.5 with 20 steps and 7.5 with 50 for
 // super-resolution, and 10 for blurs. The default is 50 steps; c changes with their number as 50/T
 // and with the square root of the image's size. It takes T evaluations without VJP.
 type MPGD struct {
 	Levels
 	Scale float64 `set:"scale"` // c, for 50 steps and images of 256x256
 	Eta   float64 `set:"eta"`
+	Clip  bool    `set:"clip"`
 }
 
 // NewMPGD returns the method with its authors' settings.
@@ -30,7 +31,7 @@ func NewMPGD(p Problem) MPGD {
 	if p.task() == operator.TaskDeblur {
 		c = 10
 	}
-	return MPGD{vpRange(50), c, 0.5}
+	return MPGD{vpRange(50), c, 0.5, true}
 }
 
 // Name is "mpgd".
@@ -48,10 +49,10 @@ func (MPGD) Stages() []Stage { return []Stage{mpgdStep} }
 func (MPGD) StepCost() Cost { return mpgdStep.Cost }
 
 var mpgdStep = Stage{
-	Name: "step", State: []string{StateX}, Scalars: append([]string{"push"}, ddimScalars...), Noise: []string{"z"}, Cost: Cost{Forwards: 1},
+	Name: "step", State: []string{StateX}, Scalars: append([]string{"push", "bound"}, ddimScalars...), Noise: []string{"z"}, Cost: Cost{Forwards: 1},
 	Build: func(b *Builder) {
 		x := b.State(StateX)
-		x0hat := b.Denoise(x, b.Scalar("sigma"))
+		x0hat := clipped(b, b.Denoise(x, b.Scalar("sigma")))
 		loss := b.misfit(x0hat)
 		g := b.Gradient(root(loss), x0hat)
 		x0 := graph.Sub(x0hat, graph.Mul(b.Scalar("push"), g))
@@ -65,6 +66,7 @@ var mpgdStep = Stage{
 // Step runs outer step k.
 func (m MPGD) Step(r *Run) error {
 	in := ddim(r.Sigma(), r.SigmaNext(), m.Eta)
+	in["bound"] = clipBound(m.Clip)
 	in["push"] = m.Scale * 50 / float64(m.Steps) * imageScale(r.Operator()) * math.Sqrt(1+r.SigmaNext()*r.SigmaNext())
 	_, err := r.Exec(mpgdStep.Name, in)
 	return err
