@@ -1,5 +1,9 @@
 #include "textflag.h"
 
+// NEXT is how far ahead of what is at hand bfloat16 numbers are brought to the cache: the tile that
+// comes after this one.
+#define NEXT 2048
+
 // Rounding to bfloat16 in integers: half of the last place that stays, less one unless that
 // place is odd, is added before the lower half is cut off. That carries into the exponent and to
 // infinity as it should. NaN only gets its quiet bit.
@@ -39,6 +43,7 @@ TEXT ·narrowAVX512(SB), NOSPLIT, $0-24
 	VMOVDQU64 ·upperHalves(SB), Z27
 
 loop:
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x8f; LONG $NEXT // PREFETCHW NEXT(DI)
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	ROUND512(Z0, Z2, K1, K2)
@@ -59,6 +64,7 @@ TEXT ·widenAVX512(SB), NOSPLIT, $0-24
 	MOVQ n+16(FP), CX
 
 loop:
+	PREFETCHT0 NEXT(SI)
 	VPMOVZXWD (SI), Z0
 	VPMOVZXWD 32(SI), Z1
 	VPSLLD $16, Z0, Z0
