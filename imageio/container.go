@@ -6,7 +6,7 @@ import (
 )
 
 // The iterators below walk the outer structure of a file for what the decoders do not return:
-// EXIF, text and header fields. They stop without an error at the first thing that does not fit;
+// EXIF, colour profile, text and header fields. They stop without an error at the first thing that does not fit;
 // whether the file is sound is for the decoders to say. The slices alias the file's bytes.
 
 // pngChunks yields the type and content of each chunk.
@@ -71,7 +71,10 @@ const (
 	jpegEOI  = 0xd9
 	jpegSOS  = 0xda
 	jpegAPP1 = 0xe1
+	jpegAPP2 = 0xe2
 	jpegCOM  = 0xfe
+
+	jpegSegmentMax = 65533 // bytes that the 16-bit length of a segment leaves for its content
 )
 
 // webpChunks yields the name and content of each RIFF chunk.

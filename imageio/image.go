@@ -1,9 +1,9 @@
 // Package imageio reads and writes photographs.
 //
-// Pictures are held as float32 values in [-1,1] in the encoding of the file (sRGB as a rule):
-// nothing here converts to linear light or interprets colour profiles. Grey, alpha and
-// orientation are reported by [Info], so that a program can put back what a network with three
-// channels cannot carry.
+// Pictures are held as float32 values in [-1,1] in sRGB's encoding: a file with another ICC profile
+// is converted when it is read and back when it is written. Grey, alpha, EXIF and the profile are
+// reported by [Info], so that a program can put back what a network with three channels cannot
+// carry.
 package imageio
 
 import (
@@ -12,8 +12,9 @@ import (
 )
 
 // Image is a picture: rows from the top, pixels from the left, channels interleaved, so
-// Pix[(y*Width+x)*Channels+c]. Values are in [-1,1] (black to white) in the encoding of the
-// file (sRGB as a rule); they may leave that range inside a computation.
+// Pix[(y*Width+x)*Channels+c]. Values are in [-1,1] (black to white) in sRGB's encoding;
+// they may leave that range inside a computation, and where a wider profile has colours that sRGB
+// lacks.
 type Image struct {
 	Height, Width, Channels int
 	Pix                     []float32

@@ -3,7 +3,6 @@ package imageio
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"maps"
@@ -87,9 +86,6 @@ func checkKey(key string) error {
 	return nil
 }
 
-// jpegCommentMax is what the 16-bit length of a segment leaves for its content.
-const jpegCommentMax = 65533
-
 // checkMetadata says whether the text can be written to a file of this format.
 func checkMetadata(text map[string]string, format Format) error {
 	for _, key := range slices.Sorted(maps.Keys(text)) {
@@ -103,39 +99,25 @@ func checkMetadata(text map[string]string, format Format) error {
 		if strings.ContainsRune(value, 0) {
 			return fmt.Errorf("imageio: metadata %q contains a zero byte", key)
 		}
-		if n := len(key) + 1 + len(value); format == JPEG && n > jpegCommentMax {
-			return fmt.Errorf("imageio: metadata %q has %d bytes, a JPEG comment holds %d", key, n, jpegCommentMax)
+		if n := len(key) + 1 + len(value); format == JPEG && n > jpegSegmentMax {
+			return fmt.Errorf("imageio: metadata %q has %d bytes, a JPEG comment holds %d", key, n, jpegSegmentMax)
 		}
 	}
 	return nil
 }
 
-// addMetadata inserts text after the first structure of an encoded file (IHDR or the start
-// marker), in the order of the keys so that the same input gives the same bytes.
-func addMetadata(encoded []byte, format Format, text map[string]string) ([]byte, error) {
-	if len(text) == 0 {
-		return encoded, nil
-	}
-	at := 2 // after JPEG's start of image
-	if format == PNG {
-		at = len(pngSignature) + 12 + 13
-	}
-	if len(encoded) < at {
-		return nil, errors.New("imageio: encoder wrote no header")
-	}
-	out := slices.Clone(encoded[:at])
+// appendText appends the text as chunks or comments, in the order of the keys so that the same input
+// gives the same bytes.
+func appendText(out []byte, format Format, text map[string]string) []byte {
 	for _, key := range slices.Sorted(maps.Keys(text)) {
 		if format == PNG {
 			// Key, terminator, not compressed, method 0, no language, no translated key.
 			out = appendPNGChunk(out, "iTXt", []byte(key+"\x00\x00\x00\x00\x00"+text[key]))
 			continue
 		}
-		comment := key + "=" + text[key]
-		out = append(out, 0xff, jpegCOM)
-		out = binary.BigEndian.AppendUint16(out, uint16(len(comment)+2))
-		out = append(out, comment...)
+		out = appendJPEGSegment(out, jpegCOM, []byte(key+"="+text[key]))
 	}
-	return append(out, encoded[at:]...), nil
+	return out
 }
 
 func appendPNGChunk(out []byte, id string, body []byte) []byte {

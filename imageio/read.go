@@ -3,6 +3,8 @@ package imageio
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"image"
@@ -10,6 +12,7 @@ import (
 	"image/png"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/image/webp"
 )
@@ -44,24 +47,48 @@ const (
 // Info is what a file says about its picture besides the colours.
 type Info struct {
 	Format      Format
-	BitDepth    int  // bits a sample in the file: 1, 2, 4, 8 or 16
-	Channels    int  // channels in the file, alpha among them: 1 to 4 (a palette counts as 3 or 4)
-	Gray        bool // no colour: the image has one channel
-	HasAlpha    bool // Alpha is not nil
-	Orientation int  // EXIF orientation 1 to 8 found in the file, 1 if it has none; already applied
+	BitDepth    int    // bits a sample in the file: 1, 2, 4, 8 or 16
+	Channels    int    // channels in the file, alpha among them: 1 to 4 (a palette counts as 3 or 4)
+	Gray        bool   // no colour: the image has one channel
+	HasAlpha    bool   // Alpha is not nil
+	Orientation int    // EXIF orientation 1 to 8 found in the file, 1 if it has none; already applied
+	SHA256      string // of the whole file, in hexadecimal
 
 	// Alpha is the opacity: one channel, -1 transparent to 1 opaque, of the size of the image.
 	// The colours beside it are unassociated (not multiplied by it) and are kept as stored where
 	// a pixel is transparent.
 	Alpha *Image
+
+	// Profile is the ICC profile that a picture made from this one should be stored with, as
+	// WriteOptions.Profile; nil if there is none, or if the conversion to sRGB cannot be undone.
+	Profile []byte
+	// ProfileName is what the embedded profile calls itself.
+	ProfileName string
+	// EXIF is the file's EXIF block (a TIFF structure), adapted to the upright picture, for
+	// WriteOptions.EXIF: its orientation is 1 and the thumbnail is gone. nil if there is none, or
+	// it is damaged.
+	EXIF []byte
+	// Warnings are about what could not be honoured, a sentence each.
+	Warnings []string
+}
+
+// ReadOptions say how a picture is read. The zero value is what Read does.
+type ReadOptions struct {
+	// Check, if not nil, is given the picture's size, in pixels as stored, before the pixels are
+	// decoded; its error is returned as it is.
+	Check func(height, width int) error
+	// Raw leaves the values as they are stored, whatever profile the file has: for a picture of
+	// numbers rather than colours, such as a mask.
+	Raw bool
+
+	maxPixels int // 0 means MaxPixels
 }
 
 // Read reads a PNG, JPEG or WebP file; the format is told from its content. See Decode.
-func Read(path string) (*Image, Info, error) { return ReadChecked(path, nil) }
+func Read(path string) (*Image, Info, error) { return ReadWith(path, ReadOptions{}) }
 
-// ReadChecked is Read with a check of the picture's size, in pixels as stored, before the pixels are
-// decoded: its error is returned as it is.
-func ReadChecked(path string, check func(height, width int) error) (*Image, Info, error) {
+// ReadWith is Read with options.
+func ReadWith(path string, o ReadOptions) (*Image, Info, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("imageio: %w", err)
@@ -70,24 +97,19 @@ func ReadChecked(path string, check func(height, width int) error) (*Image, Info
 	if st, err := f.Stat(); err == nil && st.IsDir() {
 		return nil, Info{}, fmt.Errorf("imageio: %s is a directory, not an image", path)
 	}
-	return decodeReader(f, path, limits{MaxPixels, check})
+	return decodeReader(f, path, o)
 }
 
 // Decode reads a PNG, JPEG or WebP picture to the end of r. The image has one channel if the
 // file is grey and three otherwise, with values v/127.5-1 of 8-bit and v/32767.5-1 of 16-bit
-// samples; it is turned upright as its EXIF orientation asks (a damaged EXIF block is ignored).
+// samples; it is turned upright as its EXIF orientation asks (a damaged EXIF block is ignored), and
+// converted to sRGB if it has another ICC profile: colours outside sRGB's gamut then leave [-1,1].
 // A file that is truncated or damaged, has no pixels or more than MaxPixels, is an error.
 func Decode(r io.Reader) (*Image, Info, error) {
-	return decodeReader(r, "input", limits{maxPixels: MaxPixels})
+	return decodeReader(r, "input", ReadOptions{})
 }
 
-// limits are on the size of a picture.
-type limits struct {
-	maxPixels int
-	check     func(height, width int) error // may be nil
-}
-
-func decodeReader(r io.Reader, name string, l limits) (*Image, Info, error) {
+func decodeReader(r io.Reader, name string, o ReadOptions) (*Image, Info, error) {
 	b := bufio.NewReader(r)
 	// A film or an endless device is refused by its beginning, not after a gigabyte of it. A shorter
 	// file and an error in reading are left to what follows.
@@ -100,7 +122,7 @@ func decodeReader(r io.Reader, name string, l limits) (*Image, Info, error) {
 	if err != nil {
 		return nil, Info{}, err
 	}
-	return decode(data, name, l)
+	return decode(data, name, o)
 }
 
 func readAll(r io.Reader, name string) ([]byte, error) {
@@ -114,10 +136,13 @@ func readAll(r io.Reader, name string) ([]byte, error) {
 	return data, nil
 }
 
-func decode(data []byte, name string, l limits) (*Image, Info, error) {
+func decode(data []byte, name string, o ReadOptions) (*Image, Info, error) {
 	format, err := sniff(data)
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("%w: %s %w", ErrFormat, name, err)
+	}
+	if o.maxPixels == 0 {
+		o.maxPixels = MaxPixels
 	}
 	decodeConfig, decodePixels := codecs(format)
 	cfg, err := decodeConfig(bytes.NewReader(data))
@@ -127,15 +152,15 @@ func decode(data []byte, name string, l limits) (*Image, Info, error) {
 	switch {
 	case cfg.Width <= 0 || cfg.Height <= 0:
 		return nil, Info{}, fmt.Errorf("imageio: %s has no pixels: its size is %dx%d", name, cfg.Width, cfg.Height)
-	case int64(cfg.Width)*int64(cfg.Height) > int64(l.maxPixels):
+	case int64(cfg.Width)*int64(cfg.Height) > int64(o.maxPixels):
 		return nil, Info{}, fmt.Errorf("%w: %s has %dx%d pixels, the limit is %d",
-			ErrTooLarge, name, cfg.Width, cfg.Height, l.maxPixels)
+			ErrTooLarge, name, cfg.Width, cfg.Height, o.maxPixels)
 	case tooShort(format, data, cfg.Width, cfg.Height):
 		return nil, Info{}, fmt.Errorf("imageio: %s is truncated: %d bytes cannot hold %dx%d pixels",
 			name, len(data), cfg.Width, cfg.Height)
 	}
-	if l.check != nil {
-		if err := l.check(cfg.Height, cfg.Width); err != nil {
+	if o.Check != nil {
+		if err := o.Check(cfg.Height, cfg.Width); err != nil {
 			return nil, Info{}, err
 		}
 	}
@@ -144,7 +169,20 @@ func decode(data []byte, name string, l limits) (*Image, Info, error) {
 		return nil, Info{}, damaged(name, format, err)
 	}
 	img, info := convert(pic, format, data)
-	info.Orientation = orientation(format, data)
+	hash := sha256.Sum256(data)
+	info.SHA256 = hex.EncodeToString(hash[:])
+	converted := false
+	if !o.Raw {
+		profile, err := findProfile(format, data)
+		converted = applyProfile(img, &info, pic, profile, err)
+	}
+	exif := findEXIF(format, data)
+	info.Orientation = exifOrientation(exif)
+	if len(exif) > maxEXIF {
+		info.Warnings = append(info.Warnings, fmt.Sprintf("EXIF of %d bytes is not kept: it has to fit into %d", len(exif), maxEXIF))
+	} else {
+		info.EXIF = uprightEXIF(exif, converted)
+	}
 	img = orient(img, info.Orientation)
 	if info.Alpha != nil {
 		info.Alpha = orient(info.Alpha, info.Orientation)
@@ -166,6 +204,12 @@ func codecs(f Format) (config func(io.Reader) (image.Config, error), pixels func
 func damaged(name string, f Format, err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return fmt.Errorf("imageio: %s is truncated: %w", name, io.ErrUnexpectedEOF)
+	}
+	if unsupported := jpeg.UnsupportedError(""); errors.As(err, &unsupported) {
+		if strings.Contains(string(unsupported), "Adobe") {
+			return fmt.Errorf("imageio: %s is a CMYK JPEG without Adobe's marker, which alone says how its inks are stored: save it as RGB", name)
+		}
+		return fmt.Errorf("imageio: %s is a JPEG of a kind that is not read: %s", name, string(unsupported))
 	}
 	return fmt.Errorf("imageio: %s is not a sound %s file: %w", name, f, err)
 }

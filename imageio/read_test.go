@@ -349,11 +349,11 @@ func TestDamagedEXIFIsIgnored(t *testing.T) {
 		"type":                 change(24, 4),
 		"count":                change(26, 2),
 	} {
-		if o := tiffOrientation(block); o != 1 {
+		if o := exifOrientation(block); o != 1 {
 			t.Errorf("%s: orientation %d, want 1", name, o)
 		}
 	}
-	if o := tiffOrientation(good); o != 6 {
+	if o := exifOrientation(good); o != 6 {
 		t.Errorf("orientation %d, want 6", o)
 	}
 }
@@ -457,11 +457,12 @@ func FuzzDecode(f *testing.F) {
 	// Small files, because the fuzzer is slow with large ones.
 	exif := exifBlock(binary.BigEndian, 5)
 	for _, channels := range []int{1, 3} {
-		jpg, err := encode(randomImage(1, 9, 17, channels), JPEG, WriteOptions{Quality: 20, Metadata: map[string]string{"spgd": "{}"}})
-		if err != nil {
+		var jpg bytes.Buffer
+		o := WriteOptions{Quality: 20, Metadata: map[string]string{"spgd": "{}"}}
+		if err := Encode(&jpg, randomImage(1, 9, 17, channels), JPEG, o); err != nil {
 			f.Fatal(err)
 		}
-		f.Add(jpegWith(jpg, jpegAPP1, append([]byte("Exif\x00\x00"), exif...)))
+		f.Add(jpegWith(jpg.Bytes(), jpegAPP1, append([]byte("Exif\x00\x00"), exif...)))
 	}
 	f.Add(testdata(f, "gopher-doc.1bpp.lossless.webp"))
 	f.Add(webpExtended(f, testdata(f, "video-001.lossy.webp"), 150, 103, nil, exif))
@@ -474,7 +475,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(p.encode(f))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		img, info, err := decode(data, "fuzz", limits{maxPixels: 1 << 16})
+		img, info, err := decode(data, "fuzz", ReadOptions{maxPixels: 1 << 16})
 		if format, err := sniff(data); err == nil {
 			metadata(format, data)
 		}
@@ -506,12 +507,12 @@ func TestReadStopsEarly(t *testing.T) {
 	}
 	refusal := errors.New("no")
 	var h, w int
-	_, _, err := ReadChecked(path, func(height, width int) error {
+	_, _, err := ReadWith(path, ReadOptions{Check: func(height, width int) error {
 		h, w = height, width
 		return refusal
-	})
+	}})
 	if err != refusal || h != 2 || w != 3 {
-		t.Errorf("check got %dx%d, ReadChecked returned %v", w, h, err)
+		t.Errorf("check got %dx%d, ReadWith returned %v", w, h, err)
 	}
 }
 

@@ -1,23 +1,34 @@
 package imageio
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
-	"image/png"
 	"io"
 	"math"
 	"path/filepath"
 	"strings"
+
+	"github.com/seed-0f004ec9/spgd/internal/icc"
 )
 
-// WriteOptions say how an image is stored. The zero value is 8 bits and JPEG quality 95.
+// DefaultQuality is that of a JPEG whose WriteOptions name none.
+const DefaultQuality = 95
+
+// WriteOptions say how an image is stored. The zero value is 8 bits, JPEG quality 95 and sRGB.
 type WriteOptions struct {
 	Depth    int               // bits a sample, 8 or 16 (PNG only); 0 means 8
-	Quality  int               // of a JPEG, 1 to 100; 0 means 95
+	Quality  int               // of a JPEG, 1 to 100; 0 means DefaultQuality
 	Alpha    *Image            // opacity as in Info.Alpha, or nil; a JPEG cannot hold it and drops it
 	Metadata map[string]string // iTXt chunks of a PNG, comments key=value of a JPEG
+
+	// Profile, if not nil, is an ICC profile as Info.Profile has it. The image, which is sRGB, is
+	// converted to it, and the profile is embedded.
+	Profile []byte
+	// EXIF, if not nil, is a block as Info.EXIF has it, which is stored with the sizes it names set
+	// to the image's.
+	EXIF []byte
 }
 
 // FormatOf returns the format in which Write stores a file of this name: PNG for .png, JPEG for
@@ -43,23 +54,31 @@ func CheckOutput(path string, o WriteOptions) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case o.Depth != 0 && o.Depth != 8 && o.Depth != 16:
-		return fmt.Errorf("imageio: bit depth %d: want 8 or 16", o.Depth)
-	case o.Depth == 16 && format == JPEG:
-		return fmt.Errorf("imageio: output %q: a JPEG holds 8 bits a sample, not 16; use .png", path)
-	case o.Quality < 0 || o.Quality > 100:
-		return fmt.Errorf("imageio: JPEG quality %d: want 1 to 100", o.Quality)
-	}
-	if err := checkMetadata(o.Metadata, format); err != nil {
-		return err
+	if err := checkOptions(format, o); err != nil {
+		return fmt.Errorf("imageio: output %q: %w", path, err)
 	}
 	return CheckWritable(path)
 }
 
+// checkOptions says what is wrong with the options whatever the image.
+func checkOptions(format Format, o WriteOptions) error {
+	switch {
+	case format != PNG && format != JPEG:
+		return fmt.Errorf("%w: %q cannot be written", ErrFormat, format)
+	case o.Depth != 0 && o.Depth != 8 && o.Depth != 16:
+		return fmt.Errorf("imageio: bit depth %d: want 8 or 16", o.Depth)
+	case o.Depth == 16 && format == JPEG:
+		return errors.New("imageio: a JPEG holds 8 bits a sample, not 16; use .png")
+	case o.Quality < 0 || o.Quality > 100:
+		return fmt.Errorf("imageio: JPEG quality %d: want 1 to 100", o.Quality)
+	case format == JPEG && len(o.EXIF) > maxEXIF:
+		return fmt.Errorf("imageio: EXIF of %d bytes, a JPEG holds %d", len(o.EXIF), maxEXIF)
+	}
+	return checkMetadata(o.Metadata, format)
+}
+
 // Write stores an image with one or three channels as PNG or JPEG, by the extension of path, with
-// WriteFileAtomic: path is replaced by the whole file or not touched. Values are clipped to
-// [-1,1] and rounded to the nearest step of the bit depth; NaN and infinities are ErrNotFinite.
+// WriteFileAtomic: path is replaced by the whole file or not touched. See Encode.
 func Write(path string, m *Image, o WriteOptions) error {
 	if err := CheckOutput(path, o); err != nil {
 		return err
@@ -68,49 +87,94 @@ func Write(path string, m *Image, o WriteOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := m.Check(); err != nil {
-		return fmt.Errorf("imageio: %s is not written: %w", path, err)
-	}
-	if a := o.Alpha; a != nil {
-		if err := a.Check(); err != nil {
-			return fmt.Errorf("imageio: %s is not written: alpha: %w", path, err)
-		}
-		if a.Channels != 1 || a.Height != m.Height || a.Width != m.Width {
-			return fmt.Errorf("imageio: %s is not written: alpha is %dx%d with %d channels, the image %dx%d",
-				path, a.Width, a.Height, a.Channels, m.Width, m.Height)
-		}
-	}
-	data, err := encode(m, format, o)
-	if err != nil {
-		return fmt.Errorf("imageio: cannot write %s: %w", path, err)
-	}
 	return WriteFileAtomic(path, func(w io.Writer) error {
-		if _, err := w.Write(data); err != nil {
-			return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
+		if err := Encode(w, m, format, o); err != nil {
+			return fmt.Errorf("imageio: %s is not written: %w", path, pathCause(err))
 		}
 		return nil
 	})
 }
 
-func encode(m *Image, format Format, o WriteOptions) ([]byte, error) {
-	var buf bytes.Buffer
-	var err error
-	switch {
-	case format == JPEG:
-		quality := o.Quality
-		if quality == 0 {
-			quality = 95
+// Encode writes an image with one or three channels as PNG or JPEG. Values are clipped to what the
+// file can hold and rounded to the nearest step of the bit depth; NaN and infinities are
+// ErrNotFinite. Equal images and options give equal bytes.
+func Encode(w io.Writer, m *Image, format Format, o WriteOptions) error {
+	if err := checkOptions(format, o); err != nil {
+		return err
+	}
+	if err := m.Check(); err != nil {
+		return err
+	}
+	if a := o.Alpha; a != nil {
+		if err := a.Check(); err != nil {
+			return fmt.Errorf("alpha: %w", err)
 		}
-		err = jpeg.Encode(&buf, to8(m, nil), &jpeg.Options{Quality: quality})
-	case o.Depth == 16:
-		err = png.Encode(&buf, to16(m, o.Alpha))
-	default:
-		err = png.Encode(&buf, to8(m, o.Alpha))
+		if a.Channels != 1 || a.Height != m.Height || a.Width != m.Width {
+			return fmt.Errorf("imageio: alpha is %dx%d with %d channels, the image %dx%d",
+				a.Width, a.Height, a.Channels, m.Width, m.Height)
+		}
 	}
+	var p *icc.Profile
+	if o.Profile != nil {
+		var err error
+		if p, err = writable(o.Profile, m.Channels); err != nil {
+			return fmt.Errorf("imageio: %w", err)
+		}
+	}
+	if p != nil {
+		m = m.Clone()
+		convertPixels(m, fromSRGB(p, m.Channels))
+	}
+	extra, err := ancillary(m, format, o)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("imageio: %w", err)
 	}
-	return addMetadata(buf.Bytes(), format, o.Metadata)
+	if format == PNG {
+		return encodePNG(w, m, o.Alpha, max(8, o.Depth), extra)
+	}
+	quality := o.Quality
+	if quality == 0 {
+		quality = DefaultQuality
+	}
+	return jpeg.Encode(&inserter{w: w, insert: extra}, to8(m), &jpeg.Options{Quality: quality})
+}
+
+// ancillary is what stands beside the picture: EXIF, profile and text as whole chunks or segments.
+func ancillary(m *Image, format Format, o WriteOptions) (out []byte, err error) {
+	if exif := sizedEXIF(o.EXIF, m.Height, m.Width); exif != nil {
+		if format == JPEG { // first, as EXIF wants it
+			out = appendJPEGSegment(out, jpegAPP1, append([]byte(exifPrefix), exif...))
+		} else {
+			out = appendPNGChunk(out, "eXIf", exif)
+		}
+	}
+	if o.Profile != nil {
+		if out, err = appendProfile(out, format, o.Profile); err != nil {
+			return nil, err
+		}
+	}
+	return appendText(out, format, o.Metadata), nil
+}
+
+// inserter passes a JPEG on and puts segments behind its start marker.
+type inserter struct {
+	w       io.Writer
+	insert  []byte
+	written int // of the marker
+}
+
+func (i *inserter) Write(p []byte) (int, error) {
+	head := p[:min(2-i.written, len(p))]
+	if i.written += len(head); i.written == 2 && i.insert != nil {
+		if _, err := i.w.Write(append(append([]byte(nil), head...), i.insert...)); err != nil {
+			return 0, err
+		}
+		i.insert = nil
+	} else if _, err := i.w.Write(head); err != nil {
+		return 0, err
+	}
+	n, err := i.w.Write(p[len(head):])
+	return len(head) + n, err
 }
 
 // quantise maps [-1,1] to the integers 0 to top, clipped and rounded to the nearest.
@@ -118,56 +182,23 @@ func quantise(v float32, top float64) float64 {
 	return math.Floor(min(max((float64(v)+1)*top/2, 0), top) + 0.5)
 }
 
-func to8(m, alpha *Image) image.Image {
+// to8 makes a picture for JPEG's encoder.
+func to8(m *Image) image.Image {
 	rect := image.Rect(0, 0, m.Width, m.Height)
-	if m.Channels == 1 && alpha == nil {
+	if m.Channels == 1 {
 		out := image.NewGray(rect)
 		for i, v := range m.Pix {
 			out.Pix[i] = uint8(quantise(v, 255))
 		}
 		return out
 	}
-	out := image.NewNRGBA(rect)
+	out := image.NewRGBA(rect)
 	for i := range m.Height * m.Width {
 		p := out.Pix[4*i : 4*i+4]
 		for c := range 3 {
-			p[c] = uint8(quantise(m.Pix[i*m.Channels+c%m.Channels], 255))
+			p[c] = uint8(quantise(m.Pix[3*i+c], 255))
 		}
 		p[3] = 255
-		if alpha != nil {
-			p[3] = uint8(quantise(alpha.Pix[i], 255))
-		}
-	}
-	if alpha == nil {
-		// JPEG's encoder has a fast path for this type only; opaque, the two are the same.
-		return &image.RGBA{Pix: out.Pix, Stride: out.Stride, Rect: out.Rect}
-	}
-	return out
-}
-
-func to16(m, alpha *Image) image.Image {
-	rect := image.Rect(0, 0, m.Width, m.Height)
-	put := func(p []uint8, v float32) {
-		q := uint16(quantise(v, 65535))
-		p[0], p[1] = uint8(q>>8), uint8(q)
-	}
-	if m.Channels == 1 && alpha == nil {
-		out := image.NewGray16(rect)
-		for i, v := range m.Pix {
-			put(out.Pix[2*i:], v)
-		}
-		return out
-	}
-	out := image.NewNRGBA64(rect)
-	for i := range m.Height * m.Width {
-		p := out.Pix[8*i : 8*i+8]
-		for c := range 3 {
-			put(p[2*c:], m.Pix[i*m.Channels+c%m.Channels])
-		}
-		p[6], p[7] = 255, 255
-		if alpha != nil {
-			put(p[6:], alpha.Pix[i])
-		}
 	}
 	return out
 }

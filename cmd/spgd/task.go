@@ -109,7 +109,8 @@ func (p *picture) ignoredAlpha(what string) []string {
 }
 
 func readTaskFile(what, path, other string) (*picture, error) {
-	p, err := readPicture(path)
+	// A mask and a kernel are numbers, which no colour profile changes.
+	p, err := readWith(path, imageio.ReadOptions{Raw: true})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, as(errInput, fmt.Errorf("%s %q is neither a file nor %s", what, path, other))
 	}
@@ -130,10 +131,13 @@ type picture struct {
 // measurement. It is measured; what is computed with the picture is checked on its own.
 const bytesPerPixel = 64
 
-func readPicture(path string) (*picture, error) {
-	img, info, err := imageio.ReadChecked(path, func(height, width int) error {
+func readPicture(path string) (*picture, error) { return readWith(path, imageio.ReadOptions{}) }
+
+func readWith(path string, o imageio.ReadOptions) (*picture, error) {
+	o.Check = func(height, width int) error {
 		return cpu.CheckMemory(height * width * bytesPerPixel)
-	})
+	}
+	img, info, err := imageio.ReadWith(path, o)
 	if err != nil {
 		return nil, as(errInput, err)
 	}
