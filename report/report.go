@@ -23,15 +23,18 @@ type Run struct {
 	Program Program `json:"program"`
 	Command string  `json:"command"` // "restore" or "degrade"
 
-	Task        string `json:"task"`     // "sr", "inpaint", ...
-	Operator    string `json:"operator"` // canonical name with settings, such as "sr:4"
-	Noise       Noise  `json:"noise"`
-	Seed        uint64 `json:"seed"`
-	Input       *File  `json:"input,omitempty"`
-	Output      *File  `json:"output,omitempty"`
-	Image       Size   `json:"image"`                 // of the restored image
-	Measurement *Size  `json:"measurement,omitempty"` // of y
-	Padded      *Size  `json:"padded,omitempty"`      // of the state that the network saw
+	Task     string `json:"task"`     // "sr", "inpaint", ...
+	Operator string `json:"operator"` // canonical name with settings, such as "sr:4"
+	// TaskSettings are what the task was given beside its name; nil for a measurement file, which
+	// holds them.
+	TaskSettings *TaskSettings `json:"task_settings,omitempty"`
+	Noise        Noise         `json:"noise"`
+	Seed         uint64        `json:"seed"`
+	Input        *File         `json:"input,omitempty"`
+	Output       *File         `json:"output,omitempty"`
+	Image        Size          `json:"image"`                 // of the restored image
+	Measurement  *Size         `json:"measurement,omitempty"` // of y
+	Padded       *Size         `json:"padded,omitempty"`      // of the state that the network saw
 
 	Prior   *Prior   `json:"prior,omitempty"`
 	Engine  Engine   `json:"engine"`
@@ -42,6 +45,27 @@ type Run struct {
 	Timings  *Timings `json:"timings,omitempty"`
 	Steps    []Step   `json:"steps,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+	Repeat   *Repeat  `json:"repeat,omitempty"`
+}
+
+// FromFile stands for the path of a mask or kernel in TaskSettings.
+const FromFile = "file"
+
+// TaskSettings are the settings of a task in the words of the command line, with files known by
+// their content.
+type TaskSettings struct {
+	Scale        int    `json:"scale,omitempty"`
+	Mask         string `json:"mask,omitempty"` // random:FRACTION, box:SIZE or FromFile
+	MaskSHA256   string `json:"mask_sha256,omitempty"`
+	InvertMask   bool   `json:"invert_mask,omitempty"`
+	Kernel       string `json:"kernel,omitempty"` // gaussian:STD, motion:... or FromFile
+	KernelSHA256 string `json:"kernel_sha256,omitempty"`
+}
+
+// Repeat says how a run that repeats an earlier result compares with it.
+type Repeat struct {
+	Identical   bool     `json:"identical"`             // to the byte
+	Differences []string `json:"differences,omitempty"` // between the records, as Differences lists them
 }
 
 // New returns a record with the schema and the running program filled in.
@@ -72,13 +96,17 @@ type File struct {
 	BitDepth    int    `json:"bit_depth,omitempty"`
 	HasAlpha    bool   `json:"has_alpha,omitempty"`
 	Orientation int    `json:"orientation,omitempty"` // EXIF, already applied
+	Profile     string `json:"profile,omitempty"`     // name of the ICC profile
+	Quality     int    `json:"quality,omitempty"`     // of a JPEG that was written
+	SHA256      string `json:"sha256,omitempty"`      // of an input
 }
 
 // Prior is the network.
 type Prior struct {
 	Name       string `json:"name"`
-	SHA256     string `json:"sha256"`         // of the weights file
-	File       string `json:"file,omitempty"` // empty for an embedded prior
+	SHA256     string `json:"sha256"`            // of the weights file
+	File       string `json:"file,omitempty"`    // empty for an embedded prior
+	Network    string `json:"network,omitempty"` // that was named, of a checkpoint that does not describe its own
 	Parameters int64  `json:"parameters,omitempty"`
 }
 
@@ -88,6 +116,8 @@ type Engine struct {
 	ISA       string `json:"isa,omitempty"`       // instruction set of the kernels: portable, avx2, avx512, neon
 	Precision string `json:"precision,omitempty"` // of the network's arithmetic: f32, bf16
 	Threads   int    `json:"threads,omitempty"`
+	// Convolution is how 3x3 convolutions were computed, if that was not left to the engine.
+	Convolution string `json:"convolution,omitempty"`
 }
 
 // Sampler holds every setting of the sampling method.
@@ -178,7 +208,7 @@ func (r *Run) WriteJSON(w io.Writer) error {
 // same text, so that it can lie in an output that has to be the same to the byte.
 func (r *Run) Compact() (string, error) {
 	c := *r
-	c.Timings, c.Steps = nil, nil
+	c.Timings, c.Steps, c.Repeat = nil, nil, nil
 	c.Engine.Threads = 0
 	for _, f := range []**File{&c.Input, &c.Output} {
 		if *f != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,7 +86,7 @@ func runDegrade(ctx context.Context, c *console, o *degradeOptions, in string) e
 	if err != nil {
 		return err
 	}
-	files, ignored, err := o.files()
+	files, taskSettings, ignored, err := o.files()
 	if err != nil {
 		return err
 	}
@@ -100,12 +101,13 @@ func runDegrade(ctx context.Context, c *console, o *degradeOptions, in string) e
 
 	r := report.New("degrade")
 	r.Task, r.Operator, r.Noise, r.Seed = o.task.Name, op.Name(), noiseRecord(o.noise), o.seed
+	r.TaskSettings = taskSettings
 	file := clean.record()
 	r.Input = &file
 	r.Image = report.Size{Width: clean.Width, Height: clean.Height, Channels: clean.Image.Channels}
 	r.Measurement = measurementSize(op)
 	r.Engine = o.record()
-	r.Warnings = append(ignored, warnings...)
+	r.Warnings = slices.Concat(clean.Warnings, ignored, warnings)
 	var written []string
 	if isSafetensorsName(o.output.path) {
 		written, err = o.writeMeasurement(ctx, m, clean, r)
@@ -177,28 +179,30 @@ func (o *degradeOptions) writePicture(ctx context.Context, m *measurement.Measur
 	if err != nil {
 		return nil, err
 	}
-	if n := outside(y); n > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d of %d values lie outside [-1,1] and were clipped; a .safetensors output keeps them", n, len(y.Pix)))
-	}
-	if inpaint, ok := m.Operator.(*operator.Inpaint); ok {
-		blacken(y, inpaint.Mask())
-	}
 	if clean.Gray && o.noise.Sigma == 0 {
 		y = y.Grey() // noise differs from channel to channel
-	}
-	if h, w := measurement.ImageSize(o.task, y.Height, y.Width); h != clean.Height || w != clean.Width {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the image's %dx%d pixels are not multiples of %d, so a restoration from the picture has %dx%d; one from a .safetensors output has the image's size",
-			clean.Width, clean.Height, o.task.Scale, w, h))
 	}
 	alpha, err := resized(clean.Alpha, y.Height, y.Width)
 	if err != nil {
 		return nil, err
 	}
-	write := o.output.writeOptions(clean.BitDepth, alpha)
-	if alpha != nil && write.Alpha == nil {
-		r.Warnings = append(r.Warnings, "the opacity of the input is lost, because a JPEG cannot hold it")
+	write, warnings := o.output.writeOptions(clean, alpha, y.Channels)
+	r.Warnings = append(r.Warnings, warnings...)
+	n, err := clipCount(y, write.Profile)
+	if err != nil {
+		return nil, err
 	}
-	r.Output = o.output.record(y, write)
+	if n > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d of %d values lie outside of what a picture holds and were clipped; a .safetensors output keeps them", n, len(y.Pix)))
+	}
+	if inpaint, ok := m.Operator.(*operator.Inpaint); ok {
+		blacken(y, inpaint.Mask())
+	}
+	if h, w := measurement.ImageSize(o.task, y.Height, y.Width); h != clean.Height || w != clean.Width {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the image's %dx%d pixels are not multiples of %d, so a restoration from the picture has %dx%d; one from a .safetensors output has the image's size",
+			clean.Width, clean.Height, o.task.Scale, w, h))
+	}
+	r.Output = o.output.record(clean, y.Height, y.Width, y.Channels, write)
 	if write.Metadata, err = metadata(r); err != nil {
 		return nil, err
 	}
@@ -232,15 +236,20 @@ func writeSide(path string, m *measurement.Measurement) error {
 	return imageio.Write(path, m.Kernel(), imageio.WriteOptions{Depth: 16})
 }
 
-// outside counts the values outside [-1,1].
-func outside(m *imageio.Image) int {
+// clipCount clips the image to what a file with this profile can hold and counts the values that
+// were changed, beyond the rounding of the conversion.
+func clipCount(m *imageio.Image, profile []byte) (int, error) {
+	before := m.Clone()
+	if err := imageio.Clip(m, profile); err != nil {
+		return 0, err
+	}
 	n := 0
-	for _, v := range m.Pix {
-		if v < -1 || v > 1 {
+	for i, v := range m.Pix {
+		if d := v - before.Pix[i]; d < -1e-4 || d > 1e-4 {
 			n++
 		}
 	}
-	return n
+	return n, nil
 }
 
 // blacken makes the dropped pixels black. What they hold is noise that says nothing.

@@ -26,6 +26,7 @@ const (
 	exitMemory      = 5
 	exitDiverged    = 6
 	exitOutput      = 7
+	exitDifferent   = 8
 	exitInterrupted = 130
 )
 
@@ -42,6 +43,7 @@ var exitStatuses = []struct {
 	{exitMemory, "not enough memory"},
 	{exitDiverged, "the restoration diverged: the step size is too large"},
 	{exitOutput, "the output cannot be written, or the result cannot be printed on stdout"},
+	{exitDifferent, "--from: the result cannot be repeated to the byte, for a reason that is said"},
 	{exitInterrupted, "interrupted by SIGINT or SIGTERM"},
 }
 
@@ -71,6 +73,7 @@ var (
 	errInput      = errors.New("input")
 	errCheckpoint = errors.New("checkpoint")
 	errOutput     = errors.New("output")
+	errDifferent  = errors.New("different")
 )
 
 // kindError is an error that also is one of the above. The kind is not part of the message.
@@ -99,6 +102,7 @@ var exitCodes = []struct {
 	{exitInterrupted, []error{context.Canceled, context.DeadlineExceeded}},
 	{exitMemory, []error{cpu.ErrMemory}},
 	{exitDiverged, []error{sampler.ErrDiverged}},
+	{exitDifferent, []error{errDifferent}},
 	{exitUsage, []error{errUsage}},
 	{exitInput, []error{errInput}},
 	{exitCheckpoint, []error{errCheckpoint}},

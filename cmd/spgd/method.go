@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -32,22 +33,22 @@ func methodHelp() string {
 	return b.String()
 }
 
-// other says whether another method than SPGD is asked for, and returns its settings. Flags that are
-// not for the method are errors.
-func (o *samplingOptions) other(f *pflag.FlagSet) (set map[string]string, other bool, err error) {
+// other returns the settings of another method than SPGD, nil for SPGD. Flags that are not for the
+// method are errors.
+func (o *samplingOptions) other(f *pflag.FlagSet) (set map[string]string, err error) {
 	if o.method == methodSPGD {
 		if f.Changed("set") {
-			return nil, false, usagef("--set is for other methods, spgd has flags for its settings")
+			return nil, usagef("--set is for other methods, spgd has flags for its settings")
 		}
-		return nil, false, nil
+		return nil, nil
 	}
 	base, _ := strings.CutSuffix(o.method, sampler.FilterSuffix)
 	if names := sampler.MethodNames(); !slices.Contains(names, base) {
-		return nil, false, usagef("unknown method %q%s (one of %s)", o.method, didYouMean(o.method, names), strings.Join(names, ", "))
+		return nil, usagef("unknown method %q%s (one of %s)", o.method, didYouMean(o.method, names), strings.Join(names, ", "))
 	}
 	for _, name := range spgdFlags {
 		if f.Changed(name) {
-			return nil, false, usagef("--%s is for --method spgd, %s has --set", name, o.method)
+			return nil, usagef("--%s is for --method spgd, %s has --set", name, o.method)
 		}
 	}
 	set = map[string]string{}
@@ -59,26 +60,26 @@ func (o *samplingOptions) other(f *pflag.FlagSet) (set map[string]string, other 
 	for _, s := range o.set {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok {
-			return nil, false, usagef("--set %q: write NAME=VALUE", s)
+			return nil, usagef("--set %q: write NAME=VALUE", s)
 		}
 		set[name] = value
 	}
-	return set, true, nil
+	return set, nil
 }
 
 // choose puts the method into the options of Restore, or the default step size into the settings of
-// SPGD. log says what came of it and rule how the step size was chosen.
-func (o *samplingOptions) choose(set map[string]string, other bool, m *measurement.Measurement, s *spgd.Settings, to *spgd.Options) (log, rule string, err error) {
-	if !other {
-		log, rule = stepSize(s, m.Operator)
-		return log, rule, nil
+// SPGD. log says what came of it, and the record holds all settings.
+func (o *samplingOptions) choose(set map[string]string, m *measurement.Measurement, s *spgd.Settings, to *spgd.Options) (log string, r *report.Sampler, err error) {
+	if o.method == methodSPGD {
+		log, rule := stepSize(s, m.Operator)
+		return log, samplerRecord(o.preset, *s, rule), nil
 	}
 	to.Method, to.Set = o.method, set
 	method, err := sampler.New(o.method, sampler.Problem{Operator: m.Operator, SigmaY: m.Noise.Sigma}, set)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
-	return describeMethod(method), "", nil
+	return describeMethod(method), methodRecord(method), nil
 }
 
 // methodRecord is the part of the record for another method than SPGD.
@@ -88,6 +89,19 @@ func methodRecord(m sampler.Sampler) *report.Sampler {
 		r.Parameters[strings.ReplaceAll(p.Name, "-", "_")] = p.Value
 	}
 	return r
+}
+
+// recordedSettings are the settings of a method in the words of --set, as methodRecord wrote them.
+func recordedSettings(r *report.Sampler) map[string]string {
+	set := map[string]string{}
+	for name, v := range r.Parameters {
+		text := fmt.Sprint(v)
+		if x, ok := v.(float64); ok {
+			text = strconv.FormatFloat(x, 'g', -1, 64)
+		}
+		set[strings.ReplaceAll(name, "_", "-")] = text
+	}
+	return set
 }
 
 // describeMethod lists a method's settings for the log.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 
 // outputOptions say where the resulting picture goes and how it is stored.
 type outputOptions struct {
-	path  string
-	depth int
+	path    string
+	depth   int
+	quality int
 }
 
 // AddFlags adds them.
@@ -22,6 +24,7 @@ func (o *outputOptions) AddFlags(f *pflag.FlagSet, what string) {
 	f.SortFlags = false
 	f.StringVarP(&o.path, "output", "o", "", "`OUT`, "+what+"; an existing file is replaced")
 	f.IntVar(&o.depth, "depth", 0, "`BITS` a channel of a PNG, 8 or 16 (default that of the input, 8 for a measurement)")
+	f.IntVar(&o.quality, "jpeg-quality", imageio.DefaultQuality, "`QUALITY` of a JPEG, 1 to 100")
 }
 
 // check checks the output before any work is done. It must not be the input nor any other file that
@@ -35,6 +38,9 @@ func (o *outputOptions) check(input string, others ...string) error {
 	}
 	if format, err := imageio.FormatOf(o.path); err == nil && format == imageio.JPEG && o.depth == 16 {
 		return usagef("--depth 16 is for a PNG, and %s is a JPEG", o.path)
+	}
+	if o.quality < 1 || o.quality > 100 {
+		return usagef("--jpeg-quality %d: it must be 1 to 100", o.quality)
 	}
 	if err := o.checkInputs(input, others...); err != nil {
 		return err
@@ -54,32 +60,49 @@ func (o *outputOptions) checkInputs(input string, others ...string) error {
 	return nil
 }
 
-// writeOptions settles how the picture is stored: as deep as the input unless told otherwise.
-func (o *outputOptions) writeOptions(inputDepth int, alpha *imageio.Image) imageio.WriteOptions {
+// writeOptions settles how a picture of this number of channels that was made from source (nil for a
+// measurement) is stored: as deep as the input unless told otherwise, with its EXIF and its colour
+// profile. alpha is its opacity at the size of the output, or nil. warnings are about what is lost.
+func (o *outputOptions) writeOptions(source *picture, alpha *imageio.Image, channels int) (w imageio.WriteOptions, warnings []string) {
+	w.Depth = o.depth
+	if source != nil {
+		w.EXIF = source.EXIF
+		if source.Profile != nil && imageio.ProfileFits(source.Profile, channels) {
+			w.Profile = source.Profile
+		} else if source.Profile != nil {
+			warnings = append(warnings, fmt.Sprintf("the colour profile %q is for grey pictures: the result, which has colours, is in sRGB", source.ProfileName))
+		}
+	}
 	format, err := imageio.FormatOf(o.path)
-	w := imageio.WriteOptions{Depth: o.depth}
 	if err != nil || format != imageio.PNG {
-		return w
+		w.Quality = o.quality
+		if alpha != nil {
+			warnings = append(warnings, "the opacity of the input is lost, because a JPEG cannot hold it")
+		}
+		return w, warnings
 	}
 	w.Alpha = alpha
 	if w.Depth == 0 {
 		w.Depth = 8
-		if inputDepth == 16 {
+		if source != nil && source.BitDepth == 16 {
 			w.Depth = 16
 		}
 	}
-	return w
+	return w, warnings
 }
 
-// record describes the output file.
-func (o *outputOptions) record(img *imageio.Image, w imageio.WriteOptions) *report.File {
+// record describes the output file. source is as for writeOptions.
+func (o *outputOptions) record(source *picture, height, width, channels int, w imageio.WriteOptions) *report.File {
 	format, _ := imageio.FormatOf(o.path)
 	r := &report.File{
-		Path: o.path, Format: string(format), Width: img.Width, Height: img.Height,
-		Channels: img.Channels, BitDepth: max(8, w.Depth), HasAlpha: w.Alpha != nil,
+		Path: o.path, Format: string(format), Width: width, Height: height,
+		Channels: channels, BitDepth: max(8, w.Depth), HasAlpha: w.Alpha != nil, Quality: w.Quality,
 	}
 	if r.HasAlpha {
 		r.Channels++
+	}
+	if w.Profile != nil {
+		r.Profile = source.ProfileName
 	}
 	return r
 }
@@ -89,6 +112,7 @@ func (p *picture) record() report.File {
 	return report.File{
 		Path: p.path, Format: string(p.Format), Width: p.Width, Height: p.Height,
 		Channels: p.Info.Channels, BitDepth: p.BitDepth, HasAlpha: p.HasAlpha, Orientation: p.Orientation,
+		Profile: p.ProfileName, SHA256: p.SHA256,
 	}
 }
 

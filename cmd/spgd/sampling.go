@@ -81,11 +81,14 @@ func (o *samplingOptions) resolve(f *pflag.FlagSet) (spgd.Settings, error) {
 	return s, nil
 }
 
+// stepSizeGiven is the rule of a step size that the user chose.
+const stepSizeGiven = "given"
+
 // stepSize fills in the default step size and returns how it was chosen, in words for the log and
 // in the short form for the record.
 func stepSize(s *spgd.Settings, op operator.Operator) (log, rule string) {
 	if s.StepSize != 0 {
-		return "step size " + number(s.StepSize) + ", as given", "given"
+		return "step size " + number(s.StepSize) + ", as given", stepSizeGiven
 	}
 	size, c, lambda := operator.DefaultStepSize(op)
 	s.StepSize = size

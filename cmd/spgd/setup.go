@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"runtime"
 
 	"github.com/spf13/pflag"
@@ -55,7 +56,11 @@ func (o *engineOptions) record() report.Engine {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return report.Engine{Name: cpu.BackendName, ISA: cpu.ISA(), Precision: o.precision, Threads: threads}
+	r := report.Engine{Name: cpu.BackendName, ISA: cpu.ISA(), Precision: o.precision, Threads: threads}
+	if conv := os.Getenv(cpu.EnvConvolution); conv != "auto" {
+		r.Convolution = conv
+	}
+	return r
 }
 
 // priorOptions say which prior is used.
@@ -88,7 +93,7 @@ func (o *priorOptions) load() (prior.Denoiser, *report.Prior, error) {
 		return nil, nil, as(errCheckpoint, err)
 	}
 	config := m.Config()
-	r := &report.Prior{Name: m.Name(), Parameters: int64(config.Parameters())}
+	r := &report.Prior{Name: m.Name(), Parameters: int64(config.Parameters()), Network: o.network}
 	if file, size, ok := priors.Open(o.prior); ok {
 		r.SHA256, err = report.Hash(io.NewSectionReader(file, 0, size))
 	} else {

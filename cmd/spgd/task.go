@@ -13,6 +13,7 @@ import (
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/measurement"
 	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/report"
 )
 
 // taskOptions say what degraded the picture.
@@ -80,23 +81,27 @@ func describeNoise(n measurement.Noise, op operator.Operator) string {
 	return fmt.Sprintf("%s noise of sigma %s (values in [%g,%g])", n.Model, number(n.Sigma), black, white)
 }
 
-// files reads the pictures that the task refers to. warnings are about what is not used of them.
-func (o *taskOptions) files() (f operator.Files, warnings []string, err error) {
+// files reads the pictures that the task refers to, and describes the task with them. warnings are
+// about what is not used of them.
+func (o *taskOptions) files() (f operator.Files, settings *report.TaskSettings, warnings []string, err error) {
+	settings = &report.TaskSettings{Scale: o.task.Scale, Mask: o.task.Mask, InvertMask: o.task.InvertMask, Kernel: o.task.Kernel}
 	if path, needed := o.task.MaskFile(); needed {
 		p, err := readTaskFile("mask", path, "random:FRACTION or box:SIZE")
 		if err != nil {
-			return f, nil, err
+			return f, nil, nil, err
 		}
+		settings.Mask, settings.MaskSHA256 = report.FromFile, p.SHA256
 		f.Mask, warnings = p.Image, append(warnings, p.ignoredAlpha("mask")...)
 	}
 	if path, needed := o.task.KernelFile(); needed {
 		p, err := readTaskFile("kernel", path, "gaussian:STD, motion:LENGTH:ANGLE or motion:random:INTENSITY")
 		if err != nil {
-			return f, nil, err
+			return f, nil, nil, err
 		}
+		settings.Kernel, settings.KernelSHA256 = report.FromFile, p.SHA256
 		f.Kernel, warnings = p.Image, append(warnings, p.ignoredAlpha("kernel")...)
 	}
-	return f, warnings, nil
+	return f, settings, warnings, nil
 }
 
 // ignoredAlpha warns if a mask or kernel is transparent somewhere: a mask may have been painted
