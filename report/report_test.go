@@ -52,7 +52,7 @@ func full() *Run {
 	r.Output = &File{Path: "/home/a/x.png"}
 	r.Image = Size{256, 256, 3}
 	r.Measurement, r.Padded = &Size{64, 64, 3}, &Size{256, 256, 3}
-	r.Prior = &Prior{"natural-small", strings.Repeat("0f", 32), "/p.safetensors", 6e6}
+	r.Prior = &Prior{Name: "natural-small", SHA256: strings.Repeat("0f", 32), File: "/p.safetensors", Parameters: 6e6}
 	r.Engine = Engine{Name: "spgd", ISA: "avx512", Precision: "f32", Threads: 2}
 	r.Sampler = &Sampler{"spgd", "default", 30, 3, 0.9, "global", "fresh", 100, 0.1, 7, "given", 0.01, map[string]any{"eta": 0.5, "clip": true}}
 	r.Cost = &Cost{30, 90, 120}
@@ -155,5 +155,26 @@ func TestHashFile(t *testing.T) {
 	}
 	if _, err := HashFile(path + "x"); err == nil {
 		t.Error("no error for a missing file")
+	}
+}
+
+// TestDifferences: what decides about a result is compared, what came out is not.
+func TestDifferences(t *testing.T) {
+	a, b := full(), full()
+	b.Timings, b.Steps, b.Cost, b.DataFit, b.Warnings, b.Repeat = nil, nil, nil, NewDataFit(1, 1, 1), nil, &Repeat{Identical: true}
+	b.Engine.Threads, b.Input.Path, b.Prior.File = 16, "other", ""
+	if d, err := a.Differences(b, "b.png"); err != nil || len(d) > 0 {
+		t.Errorf("differences %q (%v)", d, err)
+	}
+	b.Engine.ISA, b.Seed, b.TaskSettings = "avx2", 0, &TaskSettings{Scale: 4}
+	b.Sampler.StepSize = Number(math.NaN())
+	want := []string{
+		`engine.isa is "avx512" here and "avx2" in b.png`,
+		`sampler.step_size is 7 here and "nan" in b.png`,
+		`seed is 18446744073709551615 here and 0 in b.png`,
+		`task_settings.scale is not set here and 4 in b.png`,
+	}
+	if d, err := a.Differences(b, "b.png"); err != nil || !reflect.DeepEqual(d, want) {
+		t.Errorf("differences %q (%v), want %q", d, err, want)
 	}
 }
