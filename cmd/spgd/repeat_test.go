@@ -63,11 +63,12 @@ func TestRepeat(t *testing.T) {
 		{"--task sr --scale 2 grey.png", "grey.png" + tiny, "png"},
 		{"--task colorize grey.png", "grey.png" + tiny, "png"},
 		{"y.safetensors --seed 3", "y.safetensors" + tiny, "png"},
+		{"--task denoise --noise 0.1 photo.png --method dps --set scale=0.123456789012345", "photo.png" + tiny, "png"},
 		{"--task hdr other.png --noise 0.01", "other.png" + tiny, "jpg"},
 	} {
 		t.Run(c.made, func(t *testing.T) {
 			a, b := "out-a."+c.out, "out-b."+c.out
-			mustRun(t, command(dir, "restore --steps 2 --warmup 2 -q -o "+a+tiny+" "+c.made)...)
+			mustRun(t, command(dir, "restore --steps 2 -q -o "+a+tiny+" "+c.made)...)
 			first := readBytes(t, filepath.Join(dir, a))
 			r := parseRun(t, mustRun(t, command(dir, "restore --json -q --threads 1 --from "+a+" -o "+b+" "+c.repeat)...))
 			if r.Repeat == nil || !r.Repeat.Identical || len(r.Repeat.Differences) > 0 {
@@ -250,7 +251,7 @@ func TestRecordHoldsEverySetting(t *testing.T) {
 	var o restoreOptions
 	cmd := newRestoreCommand(newConsole(&bytes.Buffer{}, &bytes.Buffer{}))
 	o.output.path = "x.png"
-	got, err := (&earlier{path: "x.png", run: back}).apply(&o, cmd.Flags())
+	got, _, err := (&earlier{path: "x.png", run: back}).apply(&o, cmd.Flags())
 	if err != nil {
 		t.Fatal(err)
 	}
