@@ -17,7 +17,7 @@ var convBF16Shapes = []ConvShape{
 	square(3, 7, 33, 2, 25, 2, 1),
 	square(1, 19, 64, 3, 96, 2, 1),
 	square(2, 1, 1024, 1, 32, 1, 0),
-	{N: 1, H: 40, W: 64, Cin: 97, KH: 1, KW: 3, Cout: 48, PadTop: 1, PadLeft: 2},
+	{N: 1, H: 24, W: 48, Cin: 97, KH: 1, KW: 3, Cout: 48, PadTop: 1, PadLeft: 2},
 	{N: 2, H: 6, W: 9, Cin: 21, KH: 3, KW: 3, Cout: 64, InDilH: 2, InDilW: 2, PadTop: 1, PadBottom: 2, PadLeft: 1, PadRight: 2},
 	{N: 1, H: 12, W: 13, Cin: 30, KH: 3, KW: 3, Cout: 16, KerDilH: 2, KerDilW: 3, PadTop: 2, PadBottom: 2, PadLeft: 3, PadRight: 3},
 }
@@ -48,6 +48,9 @@ func TestConvBF16(t *testing.T) {
 		want, scale := naiveConv(s, rounded(x), rounded(w))
 		var scratch Scratch
 		eachISA(t, func(t *testing.T, is isa) {
+			if !is.distinct(BF16) {
+				t.Skip("the code is the portable one")
+			}
 			packed := packConvHWIO(is, BF16, s, w)
 			c, err := newConv(s, Direct, BF16, 3, &scratch)
 			if err != nil {

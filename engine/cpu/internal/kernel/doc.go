@@ -20,6 +20,10 @@
 // each of its points. Its tiles always lie alike in an image, so the same holds; only with NEON the
 // last channels, where their number is no multiple of 4, are transformed by portable code.
 //
+// With BF16 a link of the chain is a pair of input channels, of which both products are added in
+// turn. All of the above holds for it, but the portable version rounds as in float32 and the
+// processor's instruction takes denormal numbers for zero.
+//
 // # Slices
 //
 // Functions panic, as the built-in index operation does, if a slice is too short for the sizes

@@ -33,6 +33,9 @@ var winogradVariants = []struct {
 	prec Precision
 }{{2, F32}, {4, F32}, {2, BF16}, {4, BF16}}
 
+// distinct reports whether an instruction set has a code of its own for a precision, or is portable.
+func (s isa) distinct(prec Precision) bool { return prec == F32 || s == isaPortable || s.hasBF16() }
+
 func packWinogradHWIO(is isa, prec Precision, tile int, s ConvShape, w []float32) *Packed {
 	return packWinograd(is, prec, tile, nil, nil, s.Cin, s.Cout, w, 0, 3*s.Cin*s.Cout, s.Cin*s.Cout, s.Cout, 1)
 }
@@ -48,6 +51,9 @@ func TestWinograd(t *testing.T) {
 		eachISA(t, func(t *testing.T, is isa) {
 			for _, v := range winogradVariants {
 				tile, prec := v.tile, v.prec
+				if !is.distinct(prec) {
+					continue
+				}
 				packed := packWinogradHWIO(is, prec, tile, s, w)
 				c := newWinograd(is, prec, s, tile, 3, &scratch)
 				for variant := range 4 {
@@ -104,6 +110,9 @@ func TestWinogradPost(t *testing.T) {
 		ho, wo := s.Out()
 		for _, v := range winogradVariants {
 			tile, prec := v.tile, v.prec
+			if !active.distinct(prec) {
+				continue
+			}
 			packed := packWinogradHWIO(active, prec, tile, s, w)
 			c := newWinograd(active, prec, s, tile, 2, new(Scratch))
 			want := make([]float32, s.N*ho*wo*s.Cout)
@@ -149,6 +158,9 @@ func TestWinogradBatch(t *testing.T) {
 		eachISA(t, func(t *testing.T, is isa) {
 			for _, v := range winogradVariants {
 				tile, prec := v.tile, v.prec
+				if !is.distinct(prec) {
+					continue
+				}
 				packed := packWinogradHWIO(is, prec, tile, s, w)
 				all := make([]float32, s.N*image*s.Cout)
 				newWinograd(is, prec, s, tile, 2, new(Scratch)).run(p, all, rowSource(s, x), packed, Epilogue{})

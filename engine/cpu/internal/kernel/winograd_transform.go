@@ -160,15 +160,19 @@ func (g *winogradInput) put(at, c int, v float32) {
 
 // winogradProductBF16 multiplies pairs of bfloat16, with panels of the given width.
 func winogradProductBF16(width int, g *winogradProduct) {
+	var b0, b1 [maxPanel]float32
 	for p := range g.points {
-		for i := range g.rows {
-			row := g.c[p*g.cPoint+i*width:][:width]
-			clear(row)
-			for x, pair := range g.a[p*g.aPoint+i*g.aRow:][:g.k] {
-				a0, a1 := bf16Split(pair)
-				for j, b := range g.b[(p*g.k+x)*width:][:width] {
-					b0, b1 := bf16Split(b)
-					row[j] = row[j] + a0*b0 + a1*b1
+		c := g.c[p*g.cPoint:][:g.rows*width]
+		clear(c)
+		for x := range g.k {
+			for j, b := range g.b[(p*g.k+x)*width:][:width] {
+				b0[j], b1[j] = bf16Split(b)
+			}
+			for i := range g.rows {
+				a0, a1 := bf16Split(g.a[p*g.aPoint+i*g.aRow+x])
+				row := c[i*width:][:width]
+				for j := range row {
+					row[j] = row[j] + a0*b0[j] + a1*b1[j]
 				}
 			}
 		}
