@@ -15,8 +15,8 @@ const (
 	Auto Algorithm = iota
 	// Direct multiplies with the kernel itself.
 	Direct
-	// Winograd transforms tiles of 4x4 pixels, or 2x2 for small images, where the kernel is 3x3
-	// and strides and dilations are 1, and is Direct elsewhere.
+	// Winograd transforms tiles of 6x6, 4x4 or 2x2 pixels, the larger the larger the image, where
+	// the kernel is 3x3 and strides and dilations are 1, and is Direct elsewhere.
 	Winograd
 )
 
@@ -91,20 +91,30 @@ func (a Algorithm) tile(is isa, prec Precision, s ConvShape) int {
 	if a == Auto {
 		least = directCost(is, prec, s, h, w) / 1.1 // worth the memory
 	}
-	for _, tile := range []int{2, 4} {
-		if tile == 4 && winogradPoints(tile)*prec.elements(s.Cin) > maxPackedRatio*h*w {
+	for _, choice := range []struct {
+		tile int
+		// packed is how many times larger than the output the packed kernel may be: with few pixels
+		// and many channels the memory is better spent on smaller tiles.
+		packed float64
+		// worth is how much cheaper it must be than what has smaller tiles.
+		worth float64
+	}{
+		{tile: 2, packed: math.Inf(1), worth: 1},
+		{tile: 4, packed: 48, worth: 1},
+		{tile: 6, packed: 1, worth: 1.05}, // has four times the rounding errors
+	} {
+		if choice.tile == 6 && prec == BF16 { // has too large rounding errors
 			continue
 		}
-		if cost := winogradCost(is, prec, tile, s, h, w); cost < least {
-			best, least = tile, cost
+		if float64(winogradPoints(choice.tile)*prec.elements(s.Cin)) > choice.packed*float64(h*w) {
+			continue
+		}
+		if cost := winogradCost(is, prec, choice.tile, s, h, w); cost*choice.worth < least {
+			best, least = choice.tile, cost
 		}
 	}
 	return best
 }
-
-// maxPackedRatio is how many times larger than the output the kernel of F(4x4) may be: with few
-// pixels and many channels the memory is better spent on F(2x2), which needs less than half.
-const maxPackedRatio = 48
 
 // The costs are those of one thread, in the time of one multiply-add of 16 channels. They were
 // measured with AVX-512 on Zen 4, where this is a cycle.
@@ -150,8 +160,13 @@ func (s isa) winogradTransformCost(tile int) (in, out float64) {
 	default:
 		in, out = 900, 800
 	}
-	if tile == 2 {
+	switch {
+	case tile == 2:
 		in, out = in/4, out/4
+	case tile == 6 && s == isaAVX512:
+		in, out = 600, 650
+	case tile == 6:
+		in, out = 2000, 1900 // portable
 	}
 	return in, out
 }

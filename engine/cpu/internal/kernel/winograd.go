@@ -56,7 +56,7 @@ type winogradLayout struct {
 
 // winogradState is what a worker knows of the block in progress.
 type winogradState struct {
-	rows [][6][]float32 // input rows of each row of tiles
+	rows [][winogradMaxInput][]float32 // input rows of each row of tiles
 	// Input rows are handed out in slots one after the other: row y of the image has number
 	// first+y, and there are rows up to have.
 	image, have, first int
@@ -74,7 +74,7 @@ func winogradFits(s ConvShape) bool {
 }
 
 // newWinograd plans a convolution that winogradFits, of non-empty dimensions, with tiles of size
-// tile, 2 or 4, for packed kernels of instruction set is and of precision prec.
+// tile, 2, 4 or, in F32, 6, for packed kernels of instruction set is and of precision prec.
 func newWinograd(is isa, prec Precision, s ConvShape, tile, workers int, scratch *Scratch) *winograd {
 	s = s.normalised()
 	c := &winograd{s: s, tile: tile, n: tile + 2, isa: is, prec: prec, scratch: scratch}
@@ -121,7 +121,7 @@ func newWinograd(is isa, prec Precision, s ConvShape, tile, workers int, scratch
 	c.bias = make([]float32, roundUp(s.Cout, max(16, width)))
 	c.state = make([]winogradState, workers)
 	for i := range c.state {
-		c.state[i].rows = make([][6][]float32, c.blockRow)
+		c.state[i].rows = make([][winogradMaxInput][]float32, c.blockRow)
 	}
 	c.task, c.post = c.runTask, c.runPost
 	return c
@@ -136,6 +136,9 @@ func winogradTiles(points, pitch, packed int) int {
 		thirdLevel  = 2 << 20
 	)
 	least := 16
+	if points == winogradPoints(6) {
+		least = 24 // two rows of 64 pixels, with 11 tiles each, leave no rows of zeros to multiply
+	}
 	if packed > thirdLevel {
 		least = 64
 	}

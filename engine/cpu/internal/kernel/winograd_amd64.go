@@ -10,6 +10,10 @@ func winogradInputAssembly(s isa, tile int, g *winogradInput) {
 		winogradInput4BF16(g)
 	case g.bf16 != 0:
 		winogradInput2BF16(g)
+	case s == isaAVX512 && tile == 6:
+		winogradInput6AVX512(g)
+	case tile == 6:
+		winogradInputPortable(tile, g)
 	case s == isaAVX512 && tile == 4:
 		winogradInput4AVX512(g)
 	case s == isaAVX512:
@@ -23,6 +27,10 @@ func winogradInputAssembly(s isa, tile int, g *winogradInput) {
 
 func winogradOutputAssembly(s isa, tile int, g *winogradOutput) {
 	switch {
+	case s == isaAVX512 && tile == 6:
+		winogradOutput6AVX512(g)
+	case tile == 6:
+		winogradOutputPortable(tile, g)
 	case s == isaAVX512 && tile == 4:
 		winogradOutput4AVX512(g)
 	case s == isaAVX512:
@@ -41,6 +49,12 @@ func winogradProductAssembly(s isa, g *winogradProduct) {
 		winogradProductAVX2(g)
 	}
 }
+
+//go:noescape
+func winogradInput6AVX512(arg *winogradInput)
+
+//go:noescape
+func winogradOutput6AVX512(arg *winogradOutput)
 
 //go:noescape
 func winogradInput4AVX512(arg *winogradInput)

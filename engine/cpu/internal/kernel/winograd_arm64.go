@@ -4,11 +4,19 @@ package kernel
 // the micro-kernels.
 const winogradProducts = false
 
-// The assembly takes four channels at a time; the last ones are left to portable code.
+// The assembly takes four channels at a time; the last ones are left to portable code, and so are
+// tiles of 6x6.
+
+func winogradNEONChannels(tile, channels int) int {
+	if tile > 4 {
+		return 0
+	}
+	return channels &^ 3
+}
 
 func winogradInputAssembly(_ isa, tile int, g *winogradInput) {
 	head, rest := *g, *g
-	head.channels = g.channels &^ 3
+	head.channels = winogradNEONChannels(tile, g.channels)
 	rest.channels = g.channels - head.channels
 	if head.channels > 0 {
 		if tile == 4 {
@@ -28,7 +36,7 @@ func winogradInputAssembly(_ isa, tile int, g *winogradInput) {
 
 func winogradOutputAssembly(_ isa, tile int, g *winogradOutput) {
 	head, rest := *g, *g
-	head.channels = g.channels &^ 3
+	head.channels = winogradNEONChannels(tile, g.channels)
 	rest.channels = g.channels - head.channels
 	if head.channels > 0 {
 		if tile == 4 {

@@ -48,18 +48,14 @@ func packWinograd(s isa, prec Precision, tile int, p *pool.Pool, dst *Packed, ci
 				}
 			}
 		}
-		var u [36][maxPanel]float32
+		var u [winogradMaxInput * winogradMaxInput][maxPanel]float32
 		for r := range rows {
 			for j := range cols {
 				var g [9]float64
 				for i := range g {
 					g[i] = float64(taps[i][r][j])
 				}
-				if tile == 4 {
-					winogradKernel4(&u, j, &g)
-				} else {
-					winogradKernel2(&u, j, &g)
-				}
+				winogradKernel(tile, &u, j, &g)
 			}
 			for q := range points {
 				if prec == F32 {
@@ -104,45 +100,42 @@ func (p *Packed) winogradPanel(i int) (data []float32, col, cols int) {
 	return p.data[i*size : (i+1)*size], col, min(width, p.n-col)
 }
 
-// winogradKernel4 writes G g G' of F(4x4) for the 3x3 kernel g to column j of u.
-func winogradKernel4(u *[36][maxPanel]float32, j int, g *[9]float64) {
-	const (
-		a2, b2 = winogradA * winogradA, winogradB * winogradB
-		// G has the rows [1 p p^2]/N(p) for the points p, with N(p) the product of p-q over the
-		// other points q, and [0 0 1] for infinity.
-		n0 = 1 / (a2 * b2)
-		na = 1 / (2 * a2 * (a2 - b2))
-		nb = 1 / (2 * b2 * (b2 - a2))
-	)
-	// The conversions keep products from being fused with sums, so that all processors agree.
-	var h [3][6]float64
+// winogradKernel writes G g G' for the 3x3 kernel g to column j of u.
+func winogradKernel(tile int, u *[winogradMaxInput * winogradMaxInput][maxPanel]float32, j int, g *[9]float64) {
+	n := tile + 2
+	var h [3][winogradMaxInput]float64
 	for x := range h {
-		g0, g1, g2 := g[x], g[3+x], g[6+x]
-		ea, oa := float64((g0+float64(a2*g2))*na), float64(winogradA*g1*na)
-		eb, ob := float64((g0+float64(b2*g2))*nb), float64(winogradB*g1*nb)
-		h[x] = [6]float64{g0 * n0, ea + oa, ea - oa, g2, eb + ob, eb - ob}
+		h[x] = winogradKernelAxis(tile, g[x], g[3+x], g[6+x])
 	}
-	for y := range 6 {
-		g0, g1, g2 := h[0][y], h[1][y], h[2][y]
-		ea, oa := float64((g0+float64(a2*g2))*na), float64(winogradA*g1*na)
-		eb, ob := float64((g0+float64(b2*g2))*nb), float64(winogradB*g1*nb)
-		to := (*[6][maxPanel]float32)(u[6*y:])
-		to[0][j], to[1][j], to[2][j] = float32(g0*n0), float32(ea+oa), float32(ea-oa)
-		to[3][j], to[4][j], to[5][j] = float32(g2), float32(eb+ob), float32(eb-ob)
+	for y := range n {
+		row := winogradKernelAxis(tile, h[0][y], h[1][y], h[2][y])
+		for x, v := range row[:n] {
+			u[n*y+x][j] = float32(v)
+		}
 	}
 }
 
-// winogradKernel2 writes G g G' of F(2x2) for the 3x3 kernel g to column j of u.
-func winogradKernel2(u *[36][maxPanel]float32, j int, g *[9]float64) {
-	var h [3][4]float64
-	for x := range h {
-		g0, g1, g2 := g[x], g[3+x], g[6+x]
-		h[x] = [4]float64{g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2}
+// winogradKernelAxis is G for one dimension. G has the rows [1 p p^2]/N(p) for the points p, with
+// N(p) the product of p-q over the other points q, and [0 0 1] for infinity.
+func winogradKernelAxis(tile int, g0, g1, g2 float64) [winogradMaxInput]float64 {
+	// pair is the rows of p and -p. The conversions keep products from being fused with sums, so
+	// that all processors agree.
+	pair := func(p, n float64) (float64, float64) {
+		even, odd := float64((g0+float64(p*p*g2))*n), float64(p*g1*n)
+		return even + odd, even - odd
 	}
-	for y := range 4 {
-		g0, g1, g2 := h[0][y], h[1][y], h[2][y]
-		to := (*[4][maxPanel]float32)(u[4*y:])
-		to[0][j], to[1][j] = float32(g0), float32((g0+g1+g2)/2)
-		to[2][j], to[3][j] = float32((g0-g1+g2)/2), float32(g2)
+	switch tile {
+	case 2:
+		return [winogradMaxInput]float64{g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2}
+	case 4:
+		const a, b, a2, b2 = winogradA, winogradB, winogradA * winogradA, winogradB * winogradB
+		a0, a1 := pair(a, 1/(2*a2*(a2-b2)))
+		b0, b1 := pair(b, 1/(2*b2*(b2-a2)))
+		return [winogradMaxInput]float64{g0 * (1 / (a2 * b2)), a0, a1, g2, b0, b1}
+	default:
+		a0, a1 := pair(1.0/2, 32.0/45)
+		b0, b1 := pair(1, -2.0/9)
+		c0, c1 := pair(2, 1.0/90)
+		return [winogradMaxInput]float64{-g0, a0, a1, b0, b1, c0, c1, g2}
 	}
 }

@@ -2,7 +2,7 @@
 #include "go_asm.h"
 #include "bf16_avx512_amd64.h"
 
-// The products of Winograd's method for AVX-512: blocks of 12, 8 or 4 rows times a panel of 32
+// The products of Winograd's method for AVX-512: blocks of 12, 8, 4 or 2 rows times a panel of 32
 // columns, for one point after the other. A row of the panel is in Z0 and Z1, an element of a row
 // of the left-hand side in Z2 to Z7, and the sums in Z8 to Z31. With bfloat16 an element is a pair
 // of channels, of which the sums get both products.
@@ -19,13 +19,16 @@
 	VMOVUPS c1, 64(R11) \
 	ADDQ $128, R11
 
-#define ZERO4 ZERO(Z8); ZERO(Z9); ZERO(Z10); ZERO(Z11); ZERO(Z12); ZERO(Z13); ZERO(Z14); ZERO(Z15)
+#define ZERO2 ZERO(Z8); ZERO(Z9); ZERO(Z10); ZERO(Z11)
+#define ZERO4 ZERO2; ZERO(Z12); ZERO(Z13); ZERO(Z14); ZERO(Z15)
 #define ZERO8 ZERO4; ZERO(Z16); ZERO(Z17); ZERO(Z18); ZERO(Z19); ZERO(Z20); ZERO(Z21); ZERO(Z22); ZERO(Z23)
 #define ZERO12 ZERO8; ZERO(Z24); ZERO(Z25); ZERO(Z26); ZERO(Z27); ZERO(Z28); ZERO(Z29); ZERO(Z30); ZERO(Z31)
 
-#define FMA4 \
+#define FMA2 \
 	FMA((AX), Z2, Z8, Z9) \
-	FMA((AX)(BX*1), Z3, Z10, Z11) \
+	FMA((AX)(BX*1), Z3, Z10, Z11)
+
+#define FMA4 FMA2 \
 	FMA((AX)(BX*2), Z4, Z12, Z13) \
 	FMA((AX)(CX*1), Z5, Z14, Z15)
 
@@ -47,9 +50,11 @@
 	DPBF16(0, n, c) \
 	DPBF16(1, n, c+1)
 
-#define PAIRS4 \
+#define PAIRS2 \
 	PAIRS((AX), Z2, 2, 8) \
-	PAIRS((AX)(BX*1), Z3, 3, 10) \
+	PAIRS((AX)(BX*1), Z3, 3, 10)
+
+#define PAIRS4 PAIRS2 \
 	PAIRS((AX)(BX*2), Z4, 4, 12) \
 	PAIRS((AX)(CX*1), Z5, 5, 14)
 
@@ -65,7 +70,8 @@
 	PAIRS((AX)(DX*2), Z6, 6, 28) \
 	PAIRS((AX)(R8*1), Z7, 7, 30)
 
-#define STORE4 STORE(Z8, Z9); STORE(Z10, Z11); STORE(Z12, Z13); STORE(Z14, Z15)
+#define STORE2 STORE(Z8, Z9); STORE(Z10, Z11)
+#define STORE4 STORE2; STORE(Z12, Z13); STORE(Z14, Z15)
 #define STORE8 STORE4; STORE(Z16, Z17); STORE(Z18, Z19); STORE(Z20, Z21); STORE(Z22, Z23)
 #define STORE12 STORE8; STORE(Z24, Z25); STORE(Z26, Z27); STORE(Z28, Z29); STORE(Z30, Z31)
 
@@ -193,9 +199,16 @@ rows8:
 	JMP rows
 
 rows4:
+	CMPQ R13, $4
+	JLT rows2
+	BLOCK(fetch4, fetched4, loop4, pairs4, sums4, ZERO4, FMA4, PAIRS4, STORE4)
+	LEAQ (R14)(BX*4), R14
+	SUBQ $4, R13
+
+rows2:
 	TESTQ R13, R13
 	JZ done
-	BLOCK(fetch4, fetched4, loop4, pairs4, sums4, ZERO4, FMA4, PAIRS4, STORE4)
+	BLOCK(fetch2, fetched2, loop2, pairs2, sums2, ZERO2, FMA2, PAIRS2, STORE2)
 
 done:
 	MOVQ R9, R15

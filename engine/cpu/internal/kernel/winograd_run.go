@@ -112,7 +112,7 @@ func (c *winograd) setOutput(worker int, st *winogradState, r int) {
 
 // getRows finds the input rows of row r of the tiles of all images, and has those made that
 // are not there yet.
-func (c *winograd) getRows(worker int, buf []float32, st *winogradState, r int, rows *[6][]float32) {
+func (c *winograd) getRows(worker int, buf []float32, st *winogradState, r int, rows *[winogradMaxInput][]float32) {
 	s, l := &c.s, &c.layout
 	row := s.W * s.Cin
 	n, top := r/c.rows, r%c.rows*c.tile-s.PadTop

@@ -31,7 +31,7 @@ var winogradShapes = []ConvShape{
 var winogradVariants = []struct {
 	tile int
 	prec Precision
-}{{2, F32}, {4, F32}, {2, BF16}, {4, BF16}}
+}{{2, F32}, {4, F32}, {6, F32}, {2, BF16}, {4, BF16}}
 
 // distinct reports whether an instruction set has a code of its own for a precision, or is portable.
 func (s isa) distinct(prec Precision) bool { return prec == F32 || s == isaPortable || s.hasBF16() }
@@ -184,16 +184,18 @@ func TestWinogradRowOnce(t *testing.T) {
 	for _, s := range []ConvShape{square(3, 32, 16, 3, 64, 1, 1), square(2, 7, 3, 3, 5, 1, 1), square(1, 280, 3, 3, 5, 1, 1)} {
 		x, w, _, _ := s.random(1)
 		rows := rowSource(s, x)
-		times := make([]int, s.N*s.H)
-		src := Source{Row: func(worker, n, y int, dst []float32) {
-			times[n*s.H+y]++
-			rows.Row(worker, n, y, dst)
-		}}
-		c := newWinograd(active, F32, s, 4, 1, new(Scratch))
-		c.run(nil, make([]float32, s.N*s.H*s.W*s.Cout), src, packWinogradHWIO(active, F32, 4, s, w), Epilogue{})
-		for r, n := range times {
-			if n != 1 {
-				t.Errorf("%+v: row %d is made %d times", s, r, n)
+		for _, tile := range []int{2, 4, 6} {
+			times := make([]int, s.N*s.H)
+			src := Source{Row: func(worker, n, y int, dst []float32) {
+				times[n*s.H+y]++
+				rows.Row(worker, n, y, dst)
+			}}
+			c := newWinograd(active, F32, s, tile, 1, new(Scratch))
+			c.run(nil, make([]float32, s.N*s.H*s.W*s.Cout), src, packWinogradHWIO(active, F32, tile, s, w), Epilogue{})
+			for r, n := range times {
+				if n != 1 {
+					t.Errorf("%+v tile %d: row %d is made %d times", s, tile, r, n)
+				}
 			}
 		}
 	}
@@ -293,7 +295,7 @@ func TestWinogradAccuracy(t *testing.T) {
 			prec  Precision
 			limit float64
 		}{
-			{2, F32, direct}, {4, F32, 2.5 * direct},
+			{2, F32, direct}, {4, F32, 2.5 * direct}, {6, F32, 10 * direct},
 			// Rounding both factors makes an rms error of 0.6 times its bound. What the transforms make of
 			// independent errors is 1.7 times as large for F(2x2) and 4.8 for F(4x4).
 			{2, BF16, 1.1 * 1.7 * 0.6 * bf16Rounding}, {4, BF16, 1.1 * 4.8 * 0.6 * bf16Rounding},
@@ -311,10 +313,12 @@ func TestWinogradAccuracy(t *testing.T) {
 func TestWinogradNoAllocation(t *testing.T) {
 	s := square(1, 66, 16, 3, 32, 1, 1) // with tiles at the edge
 	x, w, bias, add := s.random(1)
-	c := newWinograd(active, F32, s, 4, 1, new(Scratch))
-	packed, dst := packWinogradHWIO(active, F32, 4, s, w), make([]float32, len(add))
-	if n := testing.AllocsPerRun(3, func() { c.run(nil, dst, Source{Flat: x}, packed, Epilogue{Bias: bias, Add: add}) }); n != 0 {
-		t.Errorf("%v allocations in a run", n)
+	for _, tile := range []int{2, 4, 6} {
+		c := newWinograd(active, F32, s, tile, 1, new(Scratch))
+		packed, dst := packWinogradHWIO(active, F32, tile, s, w), make([]float32, len(add))
+		if n := testing.AllocsPerRun(3, func() { c.run(nil, dst, Source{Flat: x}, packed, Epilogue{Bias: bias, Add: add}) }); n != 0 {
+			t.Errorf("tile %d: %v allocations in a run", tile, n)
+		}
 	}
 }
 
@@ -384,7 +388,7 @@ func BenchmarkWinograd(b *testing.B) {
 			for _, v := range []struct {
 				tile int
 				prec Precision
-			}{{0, F32}, {4, F32}, {2, BF16}, {4, BF16}} {
+			}{{0, F32}, {4, F32}, {6, F32}, {2, BF16}, {4, BF16}} {
 				tile, prec := v.tile, v.prec
 				b.Run(fmt.Sprintf("%dx%d,%dto%d/threads=%d/tile=%d/%s", s.H, s.W, s.Cin, s.Cout, threads, tile, prec), func(b *testing.B) {
 					if prec == BF16 && !HasBF16() {
