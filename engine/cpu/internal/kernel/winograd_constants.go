@@ -11,11 +11,12 @@ var winogradConstants = [6]float32{
 	winogradA * winogradA * winogradA, winogradB * winogradB * winogradB,
 }
 
-// winogradIn6Constants and winogradOut6Constants are the coefficients of the transforms of F(6x6),
-// see winogradIn6 and winogradOut6.
+// winogradIn6Constants are the coefficients of winogradIn6.
 //
 //lint:ignore U1000 The assembly uses them.
-var (
-	winogradIn6Constants  = [8]float32{21.0 / 4, 17.0 / 4, 5.0 / 4, 4, 1.0 / 4, 5.0 / 2, 1.0 / 2, 2}
-	winogradOut6Constants = [10]float32{1.0 / 2, 2, 1.0 / 4, 4, 1.0 / 8, 8, 1.0 / 16, 16, 1.0 / 32, 32}
-)
+var winogradIn6Constants = [8]float32{21.0 / 4, 17.0 / 4, 5.0 / 4, 4, 1.0 / 4, 5.0 / 2, 1.0 / 2, 2}
+
+// winogradOut6Constants are the coefficients of winogradOut6.
+//
+//lint:ignore U1000 The assembly uses them.
+var winogradOut6Constants = [10]float32{1.0 / 2, 2, 1.0 / 4, 4, 1.0 / 8, 8, 1.0 / 16, 16, 1.0 / 32, 32}
