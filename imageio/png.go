@@ -1,6 +1,7 @@
 package imageio
 
 import (
+	"bufio"
 	"compress/zlib"
 	"encoding/binary"
 	"io"
@@ -23,7 +24,8 @@ func encodePNG(w io.Writer, m, alpha *Image, depth int, ancillary []byte) error 
 	if _, err := w.Write(append(head, ancillary...)); err != nil {
 		return err
 	}
-	z := zlib.NewWriter(&idat{w: w})
+	chunks := bufio.NewWriterSize(&idat{w: w}, 1<<16)
+	z := zlib.NewWriter(chunks)
 	pixel := channels * depth / 8
 	f := newFilter(m.Width*pixel, pixel)
 	for y := range m.Height {
@@ -33,6 +35,9 @@ func encodePNG(w io.Writer, m, alpha *Image, depth int, ancillary []byte) error 
 		}
 	}
 	if err := z.Close(); err != nil {
+		return err
+	}
+	if err := chunks.Flush(); err != nil {
 		return err
 	}
 	_, err := w.Write(appendPNGChunk(nil, "IEND", nil))
@@ -61,7 +66,7 @@ func storeRow(dst []byte, m, alpha *Image, y, depth int) {
 	}
 }
 
-// idat cuts what is written into IDAT chunks; each Write of compress/zlib is long enough for one.
+// idat makes an IDAT chunk of each write.
 type idat struct{ w io.Writer }
 
 func (d *idat) Write(p []byte) (int, error) {

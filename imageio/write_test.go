@@ -1,8 +1,10 @@
 package imageio
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"image/png"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -286,5 +288,17 @@ func TestWriteFileAtomic(t *testing.T) {
 		if err := CheckWritable(path); !errors.Is(err, os.ErrPermission) {
 			t.Errorf("read-only directory: %v", err)
 		}
+	}
+}
+
+// TestPNGSize: our encoder is as thrifty as the standard library's.
+func TestPNGSize(t *testing.T) {
+	m, _ := mustDecode(t, testdata(t, "video-001.png"))
+	var want bytes.Buffer
+	if err := png.Encode(&want, to8(m)); err != nil {
+		t.Fatal(err)
+	}
+	if got := encoded(t, m, PNG, WriteOptions{}); len(got) > want.Len()+want.Len()/100 {
+		t.Errorf("%d bytes, image/png makes %d", len(got), want.Len())
 	}
 }

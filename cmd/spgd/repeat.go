@@ -47,25 +47,30 @@ func readEarlier(path string) (*earlier, error) {
 	if err != nil {
 		return nil, as(errInput, err)
 	}
-	e := &earlier{path: path}
-	if e.sha256, err = report.HashFile(path); err != nil {
+	hash, err := report.HashFile(path)
+	if err != nil {
 		return nil, as(errInput, err)
 	}
+	return newEarlier(path, hash, text)
+}
+
+// newEarlier takes the record out of a picture's text.
+func newEarlier(path, sha256 string, text map[string]string) (*earlier, error) {
 	record, ok := text[report.MetadataKey]
 	if !ok {
 		return nil, as(errInput, fmt.Errorf("%s does not hold the settings of a restoration", path))
 	}
-	if e.run, err = report.Parse([]byte(record)); err != nil {
+	r, err := report.Parse([]byte(record))
+	if err != nil {
 		return nil, as(errInput, fmt.Errorf("%s: %w", path, err))
 	}
-	r := e.run
 	switch {
 	case r.Command != "restore":
 		return nil, as(errInput, fmt.Errorf("%s was made by spgd %s, not by spgd restore", path, r.Command))
 	case r.Sampler == nil || r.Prior == nil || r.Output == nil || r.Input == nil || r.Input.SHA256 == "":
 		return nil, as(errInput, fmt.Errorf("%s was made by version %s, whose record is not complete enough to repeat it", path, r.Program.Version))
 	}
-	return e, nil
+	return &earlier{path, sha256, r}, nil
 }
 
 // apply sets the flags' values to those of the earlier result and returns its sampling settings, set

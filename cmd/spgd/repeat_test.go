@@ -377,3 +377,44 @@ func TestExtremeShapes(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRecord: whatever a picture says made it, the flags are set or there is an error, and no file is
+// named that the user has not named.
+func FuzzRecord(f *testing.F) {
+	r := report.New("restore")
+	r.Sampler = samplerRecord("default", spgd.DefaultSettings(), stepSizeGiven)
+	r.Prior, r.Input, r.Output = &report.Prior{Name: defaultPrior}, &report.File{SHA256: "00"}, &report.File{Format: "png", BitDepth: 8}
+	r.TaskSettings, r.Task = &report.TaskSettings{Mask: "random:0.5"}, "inpaint"
+	inpaint, err := r.Compact()
+	if err != nil {
+		f.Fatal(err)
+	}
+	r.Task, r.TaskSettings = "deblur", &report.TaskSettings{Kernel: "motion:5:30"}
+	r.Sampler = &report.Sampler{Name: "dps", Steps: 3, Parameters: map[string]any{"scale": 0.5, "steps": 3}}
+	deblur, err := r.Compact()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(inpaint)
+	f.Add(deblur)
+	cmd := newRestoreCommand(newConsole(&bytes.Buffer{}, &bytes.Buffer{}))
+	f.Fuzz(func(t *testing.T, record string) {
+		again, err := newEarlier("x.png", "00", map[string]string{report.MetadataKey: record})
+		if err != nil {
+			return
+		}
+		o := restoreOptions{output: outputOptions{path: "x.png"}}
+		if _, _, err := again.apply(&o, cmd.Flags()); err != nil {
+			return
+		}
+		if _, mask := o.task.MaskFile(); mask {
+			t.Fatalf("the mask is the file %q", o.task.Mask)
+		}
+		if _, kernel := o.task.KernelFile(); kernel {
+			t.Fatalf("the kernel is the file %q", o.task.Kernel)
+		}
+		if o.prior != defaultPrior {
+			t.Fatalf("the prior is %q", o.prior)
+		}
+	})
+}

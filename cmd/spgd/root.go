@@ -68,7 +68,7 @@ JSON
   With --json every command prints one JSON object to stdout. An error prints 
   {"error": {"code": EXIT STATUS, "message": TEXT}} there too.
 
-` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitInterrupted),
+` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitInterrupted),
 		Example: `  spgd degrade --task inpaint --mask random:0.8 --noise 0.01 photo.png -o y.png
   spgd restore --task inpaint --mask y.mask.png --noise 0.01 y.png -o restored.png
   spgd compare photo.png restored.png`,
