@@ -21,7 +21,7 @@ type narrowing struct {
 
 // featureMaps narrows what does not stay in the cache. An image with its few channels is not
 // rounded: it is compared with the measurement.
-var featureMaps = narrowing{elements: 1 << 15, channels: 8}
+var featureMaps = narrowing{elements: 1 << 16, channels: 8}
 
 // narrow chooses the values that are kept as bfloat16. It looks at the shape of one image only, so
 // that an image has the same result in every batch.
