@@ -1,6 +1,10 @@
 package kernel
 
-import "github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
+import (
+	"math"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
+)
 
 // winogradPoints is the number of products of a tile of size tile.
 func winogradPoints(tile int) int { return (tile + 2) * (tile + 2) }
@@ -63,13 +67,12 @@ func packWinograd(s isa, prec Precision, tile int, p *pool.Pool, dst *Packed, ci
 					continue
 				}
 				row := data[(q*rowsOf+(k+r)/2)*width:][:width]
-				for j := range row {
-					if r%2 == 0 {
-						row[j] = bf16Pair(u[q][j], 0)
-					} else {
-						first, _ := bf16Split(row[j])
-						row[j] = bf16Pair(first, u[q][j])
+				for j, v := range u[q][:len(row)] {
+					bits := uint32(toBF16(v)) << (16 * (r % 2))
+					if r%2 != 0 {
+						bits |= math.Float32bits(row[j])
 					}
+					row[j] = math.Float32frombits(bits)
 				}
 			}
 		}
