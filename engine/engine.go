@@ -29,8 +29,8 @@ type Options struct {
 
 // Engine compiles graphs for one backend. It is safe for use by one goroutine at a time.
 type Engine struct {
-	backend backends.Backend
-	copies  map[*tensors.Tensor]*tensors.Tensor // of tensors that live on other engines
+	backend  backends.Backend
+	standIns standIns
 }
 
 // New starts an engine on this program's CPU backend.
@@ -42,18 +42,18 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	return &Engine{backend: b}, nil
+	return WithBackend(b), nil
 }
 
 // WithBackend wraps a GoMLX backend that the caller has opened, XLA for instance.
-func WithBackend(b backends.Backend) *Engine { return &Engine{backend: b} }
+func WithBackend(b backends.Backend) *Engine { return &Engine{backend: b, standIns: standIns{}} }
 
 // Backend returns the GoMLX backend behind the engine.
 func (e *Engine) Backend() backends.Backend { return e.backend }
 
-// Close releases the backend. Tensors that live on it become invalid.
+// Close releases the backend. Tensors that live on it alone become invalid.
 func (e *Engine) Close() {
-	e.copies = nil
+	clear(e.standIns)
 	e.backend.Finalize()
 }
 
@@ -79,7 +79,8 @@ func (e *Engine) Compile(name string, inputs []shapes.Shape, build func(in []*gr
 }
 
 // Run executes the program. Inputs that are not on the backend yet are uploaded and stay there,
-// so a tensor that is passed again costs nothing; outputs stay on the backend until read.
+// so a tensor that is passed again costs nothing (see Share for large ones); outputs stay on the
+// backend until read.
 func (p *Program) Run(inputs ...*tensors.Tensor) (outputs []*tensors.Tensor, err error) {
 	defer rescue(p.name, &err)
 	if len(inputs) != len(p.inputs) {
@@ -90,11 +91,11 @@ func (p *Program) Run(inputs ...*tensors.Tensor) (outputs []*tensors.Tensor, err
 		if !t.Shape().Equal(p.inputs[i]) {
 			return nil, fmt.Errorf("engine: %s: input %d has shape %s, want %s", p.name, i, t.Shape(), p.inputs[i])
 		}
-		own, err := p.engine.own(t)
+		x, err := p.engine.input(t)
 		if err != nil {
 			return nil, err
 		}
-		in[i] = own
+		in[i] = x
 	}
 	return p.graph.Run(in...), nil
 }

@@ -12,8 +12,9 @@ type Denoiser interface {
 	// Name says which prior this is, for logs and reports.
 	Name() string
 
-	// Weights are the network's tensors. They are passed to every program as inputs, in this
-	// order, and are uploaded once per engine.
+	// Weights are the network's tensors, the same ones at every call, which never change. They are
+	// passed to every program as inputs, in this order. Engines read them where they are if they
+	// are told to (engine.Share); otherwise each uploads them once.
 	Weights() []*tensors.Tensor
 
 	// Denoise builds x0hat = D(x; sigma) in the graph of x: x and the result are [N,H,W,C] with

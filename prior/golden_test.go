@@ -15,15 +15,18 @@ import (
 // scale-shift norm or not, both ways of resampling, both attention orders, heads given by number
 // and by width, and learned sigma or not.
 func TestUNetGolden(t *testing.T) {
-	eachConvolution(t, func(t *testing.T, _ string) { testUNetGolden(t, cpu.PrecisionF32, 1e-5) })
+	eachConvolution(t, func(t *testing.T, _ string) { testUNetGolden(t, cpu.PrecisionF32, maxScores, 1e-5) })
 }
+
+// TestUNetGoldenBlocks is the same with attention in many blocks.
+func TestUNetGoldenBlocks(t *testing.T) { testUNetGolden(t, cpu.PrecisionF32, 1<<16, 1e-5) }
 
 // TestUNetGoldenBF16: some fifty values on the way through a network and back are rounded by up to
 // 1/512 each, independently of one another. Winograd's method multiplies differences of rounded
 // numbers, whose errors are several times as large.
 func TestUNetGoldenBF16(t *testing.T) {
 	tolerance := map[string]float64{"direct": 0.02, "winograd": 0.08}
-	eachConvolution(t, func(t *testing.T, name string) { testUNetGolden(t, cpu.PrecisionBF16, tolerance[name]) })
+	eachConvolution(t, func(t *testing.T, name string) { testUNetGolden(t, cpu.PrecisionBF16, maxScores, tolerance[name]) })
 }
 
 // eachConvolution runs a test with both ways to compute convolutions.
@@ -36,7 +39,7 @@ func eachConvolution(t *testing.T, test func(t *testing.T, name string)) {
 	}
 }
 
-func testUNetGolden(t *testing.T, precision string, tolerance float64) {
+func testUNetGolden(t *testing.T, precision string, scores int, tolerance float64) {
 	for _, name := range []string{"unet_attention.safetensors", "unet_plain.safetensors"} {
 		t.Run(name, func(t *testing.T) {
 			f := golden(t, name)
@@ -58,7 +61,9 @@ func testUNetGolden(t *testing.T, precision string, tolerance float64) {
 			timesteps := tensors.FromFlatDataAndDimensions(f.Tensors["t"].Data, f.Tensors["t"].Shape...)
 			in := []*tensors.Tensor{channelsLast(f.Tensors["x"]), timesteps, channelsLast(f.Tensors["cotangent"])}
 			out := run(t, newEngineOf(t, precision), append(in, w.tensors...), func(in []*graph.Node) []*graph.Node {
-				y := newUNet(p, w.names, in[3:]).forward(in[0], in[1])
+				u := newUNet(p, w.names, in[3:])
+				u.scores = scores
+				y := u.forward(in[0], in[1])
 				return []*graph.Node{y, vjp(y, in[2], in[0])}
 			})
 			for i, what := range []string{"out", "vjp"} {

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -157,6 +159,31 @@ func TestLoadErrors(t *testing.T) {
 			t.Errorf("error without one prefix: %v", err)
 		}
 	}
+}
+
+// TestLoadingLeavesNothing: a large network takes the memory of its weights once, not that of what they
+// were made of.
+func TestLoadingLeavesNothing(t *testing.T) {
+	heap := func() int {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapSys - m.HeapReleased)
+	}
+	debug.FreeOSMemory()
+	before := heap()
+	m, err := Load("../priors/natural-medium.safetensors", LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := m.Config()
+	took, bytes := heap()-before, 4*c.Parameters()
+	if bytes < largeWeights {
+		t.Fatalf("%d bytes of weights are no test", bytes)
+	}
+	if took > bytes+bytes/4 {
+		t.Errorf("%d bytes of weights take %d", bytes, took)
+	}
+	runtime.KeepAlive(m)
 }
 
 func TestRandom(t *testing.T) {

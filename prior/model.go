@@ -2,6 +2,7 @@ package prior
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
@@ -16,9 +17,8 @@ const (
 	timesteps = 999.0
 )
 
-// Model is a Denoiser made of a guided-diffusion UNet that predicts the noise eps. Its weights stay
-// on the first engine that runs them, and GoMLX refuses to share them: a second engine needs a
-// model of its own.
+// Model is a Denoiser made of a guided-diffusion UNet that predicts the noise eps. Engines may share
+// its weights, one after the other or at once.
 type Model struct {
 	name    string
 	config  Config
@@ -28,8 +28,16 @@ type Model struct {
 
 func newModel(name string, c Config, read func([]param) [][]float32) *Model {
 	p := c.plan()
-	return &Model{name: name, config: c, plan: p, weights: p.convert(c.InChannels, read)}
+	m := &Model{name: name, config: c, plan: p, weights: p.convert(c.InChannels, read)}
+	if 4*c.Parameters() >= largeWeights {
+		debug.FreeOSMemory() // the weights as they were read
+	}
+	return m
 }
+
+// largeWeights is the size in bytes from which on what loading leaves behind is given back at once: the
+// collector, which lets garbage grow with what is in use, would let the process have both for good.
+const largeWeights = 32 << 20
 
 // Name implements Denoiser.
 func (m *Model) Name() string { return m.name }

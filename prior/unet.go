@@ -12,11 +12,12 @@ type unet struct {
 	plan    *plan
 	weights map[string]*graph.Node // by state-dict name, in the layouts of convert
 	emb     *graph.Node            // SiLU of the timestep's embedding, [N, 4*num_channels]
+	scores  int                    // of attention: how many are in memory at a time
 }
 
 // newUNet pairs the graph parameters made for the weights with their names.
 func newUNet(p *plan, names []string, weights []*graph.Node) *unet {
-	u := &unet{plan: p, weights: make(map[string]*graph.Node, len(names))}
+	u := &unet{plan: p, weights: make(map[string]*graph.Node, len(names)), scores: maxScores}
 	for i, name := range names {
 		u.weights[name] = weights[i]
 	}

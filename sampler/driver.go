@@ -80,6 +80,9 @@ func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator) (*Drive
 	if d.Channels() != 3 {
 		return nil, fmt.Errorf("sampler: %w: prior %s has %d channels, the operators take 3", ErrProblem, d.Name(), d.Channels())
 	}
+	if err := e.Share(d.Weights()...); err != nil {
+		return nil, fmt.Errorf("sampler: %w", err)
+	}
 	return &Driver{engine: e, denoiser: prior.AnySize(d), operator: op, programs: map[programKey]*compiled{}}, nil
 }
 

@@ -119,6 +119,9 @@ func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, prio
 		return err
 	}
 	defer e.Close()
+	if err := e.Share(m.Weights()...); err != nil {
+		return err
+	}
 	t, err := timeEngine(ctx, e, m, o)
 	if err != nil {
 		return err

@@ -98,7 +98,10 @@ type Backend struct {
 	pool      *pool.Pool
 	finalized bool
 	arena     []byte // temporary values of the execution in progress
-	fft       fftCache
+	// arenaBytes is what the largest plan compiled so far needs of it.
+	arenaBytes int
+	packs      []*kernel.Packed // per worker: a right operand of a product in progress
+	fft        fftCache
 
 	// compile makes what an Executable runs: a plan, except in tests.
 	compile func(bd *Builder, outputs []*node) (runner, error)
@@ -137,9 +140,14 @@ func New(o Options) (*Backend, error) {
 	if precision == kernel.BF16 {
 		b.narrowing = featureMaps
 	}
+	b.packs = make([]*kernel.Packed, b.pool.Workers())
 	b.compile = func(bd *Builder, outputs []*node) (runner, error) {
 		p := newPlan(b, bd, outputs)
-		return p, b.checkMemory(p)
+		if err := b.checkMemory(p); err != nil {
+			return nil, err
+		}
+		b.arenaBytes = max(b.arenaBytes, p.arenaBytes)
+		return p, nil
 	}
 	return b, nil
 }

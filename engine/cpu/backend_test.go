@@ -123,6 +123,7 @@ func TestBuffers(t *testing.T) {
 		"wrong length":   func() error { _, err := b.BufferFromFlatData(0, []float32{1}, two); return err },
 		"no slice":       func() error { _, err := b.BufferFromFlatData(0, 7, two); return err },
 		"nil":            func() error { _, err := b.BufferFromFlatData(0, nil, two); return err },
+		"host data":      func() error { _, err := b.BufferOfHost([]float32{1}, two); return err },
 		"wrong device":   func() error { _, err := b.BufferFromFlatData(1, []float32{1, 2}, two); return err },
 		"strange buffer": func() error { return b.BufferToFlatData("x", []float32{1}) },
 		"nil buffer":     func() error { return b.BufferFinalize((*Buffer)(nil)) },
@@ -219,6 +220,40 @@ func TestExecute(t *testing.T) {
 	e.Finalize()
 	if _, err := e.Execute([]backends.Buffer{x, x}, nil, 0); err == nil {
 		t.Error("a finalized executable runs")
+	}
+}
+
+// TestBufferOfHost: the buffer is the host's memory, which nothing that happens to the buffer touches.
+func TestBufferOfHost(t *testing.T) {
+	b := newTestBackend(t, 1)
+	e := compileSum(t, b)
+	host := []float32{1, 2}
+	open := func() *Buffer {
+		t.Helper()
+		buf, err := b.BufferOfHost(host, shapes.Make(dtypes.Float32, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return buf
+	}
+	x, y := open(), open()
+	if &flatOf[float32](x)[0] != &host[0] {
+		t.Error("the data was copied")
+	}
+	out, err := e.Execute([]backends.Buffer{x, y}, []bool{true, false}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, values(out[0].(*Buffer)), []complex128{2, 4}, 0)
+	if _, err := e.Execute([]backends.Buffer{x, y}, nil, 0); !errors.Is(err, ErrFinalized) {
+		t.Errorf("a donated buffer gives the error %v", err)
+	}
+	if err := b.BufferFinalize(y); err != nil {
+		t.Fatal(err)
+	}
+	near(t, numbers(host), []complex128{1, 2}, 0)
+	if _, err := e.Execute([]backends.Buffer{open(), open()}, nil, 0); err != nil {
+		t.Errorf("another buffer of the same memory: %v", err)
 	}
 }
 

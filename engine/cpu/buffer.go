@@ -55,15 +55,18 @@ func checkDevice(d backends.DeviceNum) error {
 	return nil
 }
 
-// BufferFinalize drops the buffer's data.
+// BufferFinalize drops the buffer's data and what was made of it.
 func (b *Backend) BufferFinalize(buffer backends.Buffer) error {
 	buf, err := checkBuffer(buffer)
 	if err != nil {
 		return err
 	}
-	buf.flat = nil
+	buf.drop()
 	return nil
 }
+
+// drop lets the data go, and the packed forms with it.
+func (b *Buffer) drop() { b.flat, b.packed = nil, nil }
 
 // BufferShape returns the shape of a buffer that was not finalized.
 func (b *Backend) BufferShape(buffer backends.Buffer) (shapes.Shape, error) {
@@ -107,6 +110,15 @@ func (b *Backend) BufferFromFlatData(d backends.DeviceNum, flat any, shape shape
 	}
 	copyFlat(buf.flat, flat)
 	return buf, nil
+}
+
+// BufferOfHost makes a buffer of the elements in flat themselves, which must never change again: it
+// takes no memory of its own, where BufferFromFlatData copies.
+func (b *Backend) BufferOfHost(flat any, shape shapes.Shape) (*Buffer, error) {
+	if err := checkFlat(flat, shape); err != nil {
+		return nil, err
+	}
+	return &Buffer{shape: shape.Clone(), flat: flat}, nil
 }
 
 // checkFlat tells whether flat is a slice of the shape's elements.

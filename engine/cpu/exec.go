@@ -84,7 +84,7 @@ func (e *Executable) Execute(inputs []backends.Buffer, donate []bool, d backends
 	}
 	for i, buf := range in {
 		if donate != nil && donate[i] {
-			buf.flat = nil
+			buf.drop()
 		}
 	}
 	outputs = make([]backends.Buffer, len(out))

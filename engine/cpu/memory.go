@@ -29,15 +29,20 @@ func (b *Backend) checkMemory(p *plan) error {
 	for _, v := range p.outputs {
 		need += int(v.shape.Memory())
 	}
+	packs := 0 // of right operands that are not kept
 	for _, s := range p.steps {
 		switch s := s.(type) {
 		case *convolutionStep:
 			need += s.conv.PackedBytes()
 		case *productStep:
-			need += 4 * s.k * s.n
+			if s.keeps() {
+				need += s.packBytes()
+			} else {
+				packs = max(packs, min(s.batch, p.workers)*s.packBytes())
+			}
 		}
 	}
-	return CheckMemory(need)
+	return CheckMemory(need + packs)
 }
 
 // CheckMemory tells whether the process can get need more bytes. The error is a MemoryError; where

@@ -218,30 +218,52 @@ func (p *plan) decidePoint(v *vertex) {
 	default:
 		v.stored = false
 	}
-	if len(v.leaves) > maxLeaves || v.cost > maxCost {
+	if len(v.leaves) > maxLeaves || v.cost > maxCost || v.waiting() > 1 {
 		v.stored = true
 	}
 }
 
+// waiting counts the products that only v reads: one that is computed early would lie in memory until
+// v is, so a sum of many is computed as they come.
+func (v *vertex) waiting() int {
+	n := 0
+	for _, l := range v.leaves {
+		if l.kind == vertexProduct && l.readers == 1 && l.size() >= v.size() {
+			n++
+		}
+	}
+	return n
+}
+
 // emitter makes the steps. Steps with large results come in the order of the graph; small ones
 // when the first step needs them, by when reductions over the same values have gathered that
-// can share a pass.
+// can share a pass, or earlier if a large value is kept for them alone.
 type emitter struct {
 	*plan
 	programs map[*vertex]*program
 	done     map[*vertex]bool
-	open     map[*vertex]bool // done, as parts of steps that are not emitted yet
+	open     map[*vertex]bool      // done, as parts of steps that are not emitted yet
+	readers  map[*vertex][]*vertex // of large values: whose steps read them
 }
 
 // largeElements is the size from which on a value is computed in the order of the graph.
 const largeElements = 1 << 12
 
 func (p *plan) emit() {
-	e := emitter{plan: p, programs: make(map[*vertex]*program), done: make(map[*vertex]bool), open: make(map[*vertex]bool)}
+	e := emitter{plan: p, programs: make(map[*vertex]*program), done: make(map[*vertex]bool), open: make(map[*vertex]bool), readers: make(map[*vertex][]*vertex)}
 	for _, v := range p.vertices {
 		if v.stored && (v.kind == vertexPoint || v.kind == vertexView) {
 			e.programs[v] = compileProgram(v)
 			e.fuseConvolution(v)
+		}
+	}
+	for _, v := range p.vertices {
+		if v.stored && v.into == nil {
+			for _, r := range v.reads() {
+				if r.size() >= largeElements {
+					e.readers[r] = append(e.readers[r], v)
+				}
+			}
 		}
 	}
 	for _, v := range p.vertices {
@@ -270,7 +292,7 @@ func (e *emitter) fuseConvolution(v *vertex) {
 
 // demand emits the step of v after what it needs, for a step at the given place in the graph.
 func (e *emitter) demand(v *vertex, place int) {
-	if e.done[v] || v.kind == vertexParameter || v.kind == vertexConstant {
+	if e.isDone(v) {
 		return
 	}
 	if v.kind == vertexResult {
@@ -296,6 +318,39 @@ func (e *emitter) demand(v *vertex, place int) {
 		delete(e.open, u)
 		e.note(u, at)
 	}
+	e.release(v, place)
+	for _, r := range v.reads() {
+		e.release(r, place)
+	}
+}
+
+// release emits the small steps that read v once nothing else has still to read it, if they can be
+// computed: until then v takes memory.
+func (e *emitter) release(v *vertex, place int) {
+	if v.output >= 0 || v.kind == vertexParameter || v.kind == vertexConstant {
+		return
+	}
+	var left []*vertex
+	for _, u := range e.readers[v] {
+		if e.done[u] {
+			continue
+		}
+		if u.size() >= largeElements || slices.ContainsFunc(u.reads(), func(r *vertex) bool { return !e.isDone(r) }) {
+			return
+		}
+		left = append(left, u)
+	}
+	for _, u := range left {
+		e.demand(u, place)
+	}
+}
+
+// isDone says whether v is computed before the next step.
+func (e *emitter) isDone(v *vertex) bool {
+	if v.kind == vertexResult {
+		v = v.in[0]
+	}
+	return e.done[v] || v.kind == vertexParameter || v.kind == vertexConstant
 }
 
 func (e *emitter) demandReads(v *vertex, place int) {

@@ -88,6 +88,14 @@ func (e *evaluator) bind(x *execution) {
 	}
 }
 
+// unbind lets go of the arrays.
+func (e *evaluator) unbind() {
+	clear(e.arrays)
+	clear(e.halves)
+	clear(e.ops)
+	e.row = nil
+}
+
 // onRow gives the leaves that read the row at hand a row, whose first element has index at.
 func (e *evaluator) onRow(at int, row []float32) { e.rowAt, e.row = at, row }
 

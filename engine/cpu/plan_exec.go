@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"runtime/debug"
 	"unsafe"
 
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
@@ -91,6 +92,11 @@ func (x *execution) begin(in []*Buffer) error {
 
 // end lets go of inputs, outputs and the arena, which may be replaced before the next run.
 func (x *execution) end() {
+	for _, bp := range x.p.programs {
+		for _, e := range bp.evaluators {
+			e.unbind()
+		}
+	}
 	for _, v := range x.p.vertices {
 		if v.kind != vertexConstant {
 			x.bufs[v.id], x.floats[v.id], x.halves[v.id] = nil, nil, nil
@@ -102,13 +108,23 @@ func (x *execution) end() {
 // arenaOf returns memory for the temporary values of an execution, aligned to cache lines. All
 // plans of a backend share it. b.mu is held. What fitted when the plan was compiled need not fit any
 // more, beside the inputs for instance; then the error is a MemoryError.
+//
+// It is made for the largest of the plans compiled so far: pages that nobody touches cost nothing,
+// and an arena that is replaced does.
 func (b *Backend) arenaOf(bytes int) ([]byte, error) {
 	const align = 64
 	if len(b.arena) < bytes {
 		if err := CheckMemory(bytes - len(b.arena)); err != nil {
 			return nil, err
 		}
-		b.arena = nil // let the old one go before the new one comes
+		if CheckMemory(b.arenaBytes-len(b.arena)) == nil {
+			bytes = max(bytes, b.arenaBytes)
+		}
+		if b.arena != nil {
+			// The collector would not see the old one before the heap has doubled.
+			b.arena = nil
+			debug.FreeOSMemory()
+		}
 		a := make([]byte, bytes+align)
 		off := int(-uintptr(unsafe.Pointer(unsafe.SliceData(a))) % align)
 		b.arena = a[off : off+bytes]

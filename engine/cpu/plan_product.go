@@ -10,10 +10,8 @@ type productStep struct {
 	l, r    *vertex
 	batch   int
 	m, k, n int
-	packs   []*kernel.Packed // per worker: right operands that are not kept
-
-	packed func(dst *kernel.Packed) *kernel.Packed // packs the right operand, where there is one
-	task   func(worker, i int)
+	packed  func(dst *kernel.Packed) *kernel.Packed // packs the right operand, where there is one
+	task    func(worker, i int)
 }
 
 func newProductStep(p *plan, v *vertex) *productStep {
@@ -21,7 +19,6 @@ func newProductStep(p *plan, v *vertex) *productStep {
 	s := &productStep{
 		v: v, l: l, r: r,
 		batch: l.shape.Dimensions[0], m: l.shape.Dimensions[1], k: l.shape.Dimensions[2], n: r.shape.Dimensions[2],
-		packs: make([]*kernel.Packed, p.workers),
 	}
 	s.packed = func(dst *kernel.Packed) *kernel.Packed { return s.pack(p.x, dst, 0) }
 	s.task = func(worker, i int) { s.multiply(p.x, worker, i) }
@@ -34,11 +31,11 @@ func (s *productStep) run(x *execution) error {
 		return nil
 	}
 	var w *kernel.Packed
-	if s.r.base.kind == vertexParameter {
+	if s.keeps() {
 		w = x.bufs[s.r.base.id].packedAs(packKey(packMatrix, s.r.view), s.packed)
 	} else {
-		s.packs[0] = s.packed(s.packs[0])
-		w = s.packs[0]
+		w = s.packed(x.b.packs[0])
+		x.b.packs[0] = w
 	}
 	kernel.Gemm(x.b.pool, x.array(s.v), s.n, s.left(x, 0), s.l.view.strides[1], s.m, w, kernel.Epilogue{})
 	return nil
@@ -58,9 +55,17 @@ func (s *productStep) pack(x *execution, dst *kernel.Packed, i int) *kernel.Pack
 
 // multiply computes product i of a batch.
 func (s *productStep) multiply(x *execution, worker, i int) {
-	s.packs[worker] = s.pack(x, s.packs[worker], i)
-	kernel.GemmSerial(x.array(s.v)[i*s.m*s.n:], s.n, s.left(x, i), s.l.view.strides[1], s.m, s.packs[worker], kernel.Epilogue{})
+	w := s.pack(x, x.b.packs[worker], i)
+	x.b.packs[worker] = w
+	kernel.GemmSerial(x.array(s.v)[i*s.m*s.n:], s.n, s.left(x, i), s.l.view.strides[1], s.m, w, kernel.Epilogue{})
 }
+
+// keeps says whether the packed right operand is kept with the buffer. All others are packed into
+// one matrix for each worker of the backend.
+func (s *productStep) keeps() bool { return s.batch == 1 && s.r.base.kind == vertexParameter }
+
+// packBytes is the size of a packed right operand.
+func (s *productStep) packBytes() int { return 4 * s.k * s.n }
 
 // packedForm identifies a packed form of a buffer's data.
 type packedForm struct {
