@@ -20,6 +20,7 @@ type Blur struct {
 	form        blurForm
 	normSquared float64 // of a product of lines
 	data        []*tensors.Tensor
+	cache       factorCache
 }
 
 // blurForm is a way to apply a blur. It is given the reflected image and returns the pixels that

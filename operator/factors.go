@@ -3,6 +3,7 @@ package operator
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
@@ -84,13 +85,27 @@ func (g grey) Right(data []*graph.Node, x *graph.Node) *graph.Node {
 	return graph.ReduceAndKeep(graph.Mul(data[0], x), graph.ReduceSum, -1)
 }
 
+// factorCache keeps factors that take long to compute.
+type factorCache struct {
+	once sync.Once
+	f    Factors
+	ok   bool
+}
+
+func (c *factorCache) get(compute func() (Factors, bool)) (Factors, bool) {
+	c.once.Do(func() { c.f, c.ok = compute() })
+	return c.f, c.ok
+}
+
 // maxFactored is the largest number of rows of a matrix that is decomposed: the time grows with its
 // third power.
 const maxFactored = 1024
 
 // Decompose is that of the two resize matrices.
 func (o *SuperResolution) Decompose() (Factors, bool) {
-	return newSeparableFactors(resizeMatrix(o.height, o.factor), resizeMatrix(o.width, o.factor))
+	return o.cache.get(func() (Factors, bool) {
+		return newSeparableFactors(resizeMatrix(o.height, o.factor), resizeMatrix(o.width, o.factor))
+	})
 }
 
 // Decompose is that of the blurs along the two axes, for a kernel that is a product of two lines.
@@ -99,8 +114,10 @@ func (o *Blur) Decompose() (Factors, bool) {
 	if _, ok := o.form.(*lines); !ok {
 		return nil, false
 	}
-	column, row, _ := o.kernel.factors()
-	return newSeparableFactors(reflectedLine(column, o.kernel.Height/2, o.height), reflectedLine(row, o.kernel.Width/2, o.width))
+	return o.cache.get(func() (Factors, bool) {
+		column, row, _ := o.kernel.factors()
+		return newSeparableFactors(reflectedLine(column, o.kernel.Height/2, o.height), reflectedLine(row, o.kernel.Width/2, o.width))
+	})
 }
 
 // separableFactors is the decomposition of x -> L x R^T from those of L and R. Its data are U and V

@@ -18,6 +18,7 @@ type SuperResolution struct {
 	h, w        int // of the measurement
 	normSquared float64
 	data        []*tensors.Tensor
+	cache       factorCache
 }
 
 // MaxScale bounds the factor of super-resolution.
