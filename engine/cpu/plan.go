@@ -139,6 +139,9 @@ func (p *plan) connect() {
 			case vertexConvolution:
 				v.wantView = v.wantView || u.in[1] == v
 				v.readers++
+			case vertexConcatenate:
+				v.wantView = v.wantView || u.joins()
+				v.readers++
 			case vertexGeneric:
 				v.wantView, v.wantDense = true, true
 				v.readers++
@@ -157,6 +160,8 @@ func (p *plan) decide() {
 			p.decideView(v)
 		case vertexPoint:
 			p.decidePoint(v)
+		case vertexConcatenate:
+			p.decideConcatenate(v)
 		default:
 			v.stored = true
 		}
@@ -196,13 +201,13 @@ func (p *plan) decideView(v *vertex) {
 }
 
 func (p *plan) decidePoint(v *vertex) {
-	big := 0
+	read := 0 // elements of large arrays
 	for _, x := range v.in {
 		for _, l := range x.leaves {
 			if !slices.Contains(v.leaves, l) {
 				v.leaves = append(v.leaves, l)
 				if 2*l.size() >= v.size() {
-					big++
+					read += min(l.size(), v.size())
 				}
 			}
 		}
@@ -214,7 +219,7 @@ func (p *plan) decidePoint(v *vertex) {
 	case v.output >= 0 || v.wantView:
 		v.stored = true
 	case v.readers > 1:
-		v.stored = v.fresh || big > maxSharedLeaves || v.cost > maxSharedCost
+		v.stored = v.fresh || 2*read > (2*maxSharedLeaves+1)*v.size() || v.cost > maxSharedCost
 	default:
 		v.stored = false
 	}
@@ -280,8 +285,8 @@ func (p *plan) emit() {
 func (e *emitter) fuseConvolution(v *vertex) {
 	var c *vertex
 	for _, f := range e.programs[v].leaves {
-		if f.base.kind == vertexConvolution && f.base.readers == 1 && f.base.output < 0 && f.base.into == nil &&
-			f.kind == leafDense && f.base.size() == v.size() && (c == nil || f.base.id > c.id) {
+		if f.inPlace() && f.base.kind == vertexConvolution && f.base.readers == 1 && f.base.output < 0 && f.base.into == nil &&
+			f.base.size() == v.size() && (c == nil || f.base.id > c.id) {
 			c = f.base
 		}
 	}

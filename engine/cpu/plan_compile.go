@@ -59,6 +59,8 @@ func (c *compiler) value(v *vertex) operand {
 		o = c.leaf(v.base, v.view)
 	case v.kind == vertexView:
 		o = c.value(v.in[0])
+	case v.kind == vertexConcatenate:
+		o = c.join(v)
 	default:
 		o = c.point(v)
 	}
@@ -69,7 +71,7 @@ func (c *compiler) value(v *vertex) operand {
 func (c *compiler) leaf(base *vertex, w view) operand {
 	w = w.collapse()
 	for i, f := range c.p.leaves {
-		if f.base == base && (f.kind == leafScalar || !w.isScalar()) && f.view.off == w.off && slices.Equal(f.view.dims, w.dims) && slices.Equal(f.view.strides, w.strides) {
+		if f.base == base && !f.part && (f.kind == leafScalar || !w.isScalar()) && f.view.off == w.off && slices.Equal(f.view.dims, w.dims) && slices.Equal(f.view.strides, w.strides) {
 			return ^operand(i)
 		}
 	}

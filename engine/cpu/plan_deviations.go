@@ -38,17 +38,8 @@ func (p *plan) lowerDeviations(n *node, square *vertex) *vertex {
 		return nil
 	}
 	shape := shapes.Make(dtypes.Float32, dims[0], dims[3])
-	reduce := func() *vertex {
-		v := p.vertex(vertexReduce, shape, x)
-		v.attr, v.node = n.attr, n
-		return v
-	}
-	sum := p.positionSum(x)
-	if sum == nil {
-		sum = reduce()
-	}
-	deviations := reduce()
-	deviations.deviations = true
+	sum := p.reduce(n.op, x, n.attr.(*reduceAttr), false)
+	deviations := p.reduce(n.op, x, n.attr.(*reduceAttr), true)
 	point := func(op opcode, a, b *vertex) *vertex {
 		v := p.vertex(vertexPoint, shape, a, b)
 		v.op = op
@@ -61,17 +52,6 @@ func (p *plan) lowerDeviations(n *node, square *vertex) *vertex {
 
 // positionAxes are the axes of the positions of [N,H,W,C].
 var positionAxes = []int{1, 2}
-
-// positionSum finds the sum of x over all positions, if there is one.
-func (p *plan) positionSum(x *vertex) *vertex {
-	for _, v := range p.vertices {
-		if v.kind == vertexReduce && !v.deviations && v.in[0] == x && v.node.op == backends.OpTypeReduceSum &&
-			v.shape.Rank() == 2 && slices.Equal(v.attr.(*reduceAttr).axes, positionAxes) {
-			return v
-		}
-	}
-	return nil
-}
 
 // scalar appends a constant.
 func (p *plan) scalar(x float32) *vertex {

@@ -76,6 +76,9 @@ func newEvaluator(p *program, scratch []float32) *evaluator {
 func (e *evaluator) bind(x *execution) {
 	for i := range e.p.leaves {
 		f := &e.p.leaves[i]
+		if f.kind == leafJoin {
+			continue
+		}
 		e.arrays[i], e.halves[i] = x.array(f.base), x.half(f.base)
 		e.held[i] = -1
 		switch {
@@ -141,14 +144,14 @@ func filled[T any](dst []T, v T) []T {
 // eval computes n elements from start on; the last instruction writes to out unless it is nil.
 func (e *evaluator) eval(start int, out []float32, n int) {
 	p := e.p
+	if len(p.code) == 0 && out != nil {
+		e.copyLeaf(int(^p.result[0]), start, out)
+		return
+	}
 	for i := range p.leaves {
-		if p.leaves[i].kind != leafScalar {
+		if f := &p.leaves[i]; f.kind != leafScalar && !f.part {
 			e.load(i, start, n)
 		}
-	}
-	if len(p.code) == 0 && out != nil {
-		copy(out, e.tile(0, n))
-		return
 	}
 	last := len(p.code) - 1
 	for i := range p.code {
@@ -226,17 +229,24 @@ func (e *evaluator) load(i, start, n int) {
 // copyLeaf copies elements [start, start+len(dst)) of leaf i.
 func (e *evaluator) copyLeaf(i, start int, dst []float32) {
 	f := &e.p.leaves[i]
-	if !f.narrowed() {
-		copyStrided(f, e.arrays[i], start, dst, e.idx)
-		return
-	}
-	if f.kind == leafDense {
-		o := f.view.off + start
+	o := f.view.off + start // of a dense leaf
+	switch {
+	case f.kind == leafJoin:
+		e.copyJoin(f, start, dst)
+	case f.kind == leafScalar:
+		filled(dst, e.scalars[i])
+	case f.kind == leafDense && f.row:
+		copy(dst, e.row[o-e.rowAt:])
+	case f.kind == leafDense && f.narrowed():
 		kernel.Widen(dst, e.halves[i][o:o+len(dst)])
-		return
+	case f.kind == leafDense:
+		copy(dst, e.arrays[i][o:])
+	case f.narrowed():
+		copyStrided(f, e.halves[i], start, e.half[:len(dst)], e.idx)
+		kernel.Widen(dst, e.half[:len(dst)])
+	default:
+		copyStrided(f, e.arrays[i], start, dst, e.idx)
 	}
-	copyStrided(f, e.halves[i], start, e.half[:len(dst)], e.idx)
-	kernel.Widen(dst, e.half)
 }
 
 // copyStrided gathers elements [start, start+len(dst)) of a strided leaf in the array a. idx is

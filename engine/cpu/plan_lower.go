@@ -169,6 +169,9 @@ func (p *plan) lowerFloat32(n *node, in []*vertex) *vertex {
 	}
 	switch n.op {
 	case backends.OpTypeIdentity, backends.OpTypeReshape:
+		if slices.Equal(in[0].shape.Dimensions, dims) {
+			return in[0]
+		}
 		return p.reshape(in[0], dims)
 	case backends.OpTypeTranspose:
 		return p.transpose(in[0], n.attr.(*transposeAttr).permutation)
@@ -186,6 +189,9 @@ func (p *plan) lowerFloat32(n *node, in []*vertex) *vertex {
 		a := n.attr.(*reverseAttr)
 		return p.view(in[0], dims, false, func(v view) (view, bool) { return v.reverse(a.axes), true })
 	case backends.OpTypeConcatenate:
+		if len(in) == 1 {
+			return p.reshape(in[0], dims)
+		}
 		v := p.vertex(vertexConcatenate, n.shape, in...)
 		v.attr = n.attr
 		return v
@@ -193,9 +199,7 @@ func (p *plan) lowerFloat32(n *node, in []*vertex) *vertex {
 		if v := p.lowerDeviations(n, in[0]); v != nil {
 			return v
 		}
-		v := p.vertex(vertexReduce, n.shape, in...)
-		v.attr, v.node = n.attr, n
-		return v
+		return p.reduce(n.op, in[0], n.attr.(*reduceAttr), false)
 	case backends.OpTypeConvGeneral:
 		return p.lowerConvolution(n, in)
 	case backends.OpTypeDot:

@@ -60,13 +60,13 @@ func (p *plan) reusable(v *vertex) *slot {
 	}
 	for _, f := range s.bp.leaves {
 		u := f.base
-		if u.slot == nil || u.slot.last != v.first || f.kind != leafDense || f.view.off != 0 || u.size() != v.size() || u.narrow != v.narrow {
+		if !f.inPlace() || u.slot == nil || u.slot.last != v.first || u.size() != v.size() || u.narrow != v.narrow {
 			continue
 		}
 		// No other leaf may see u out of order.
 		alone := true
 		for _, g := range s.bp.leaves {
-			alone = alone && (g.base != u || g.kind == leafDense && g.view.off == 0)
+			alone = alone && (g.base != u || g.inPlace())
 		}
 		if alone {
 			return u.slot

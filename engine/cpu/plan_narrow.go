@@ -80,11 +80,11 @@ func (e *evaluator) runNarrow(start int, out []uint16) {
 }
 
 // narrowed says whether the leaf reads an array of bfloat16 numbers.
-func (f *leaf) narrowed() bool { return f.base.narrow && !f.row }
+func (f *leaf) narrowed() bool { return f.kind != leafJoin && f.base.narrow && !f.row }
 
 // copied says whether the elements of the leaf in a tile are copied to be read.
 func (f *leaf) copied() bool {
-	return f.kind == leafRepeat || f.kind == leafStrided || f.kind == leafDense && f.narrowed()
+	return !f.part && (f.kind >= leafRepeat || f.kind == leafDense && f.narrowed())
 }
 
 // asHalves views floats as memory for twice as many bfloat16 numbers.

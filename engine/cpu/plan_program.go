@@ -17,9 +17,11 @@ type leaf struct {
 	base   *vertex // whose array is read
 	view   view    // collapsed
 	kind   leafKind
-	period int  // leafRepeat: length of the repeated block
-	repeat int  // leafRepeat: how often it repeats before the next block
-	row    bool // dense: what is read is the row at hand (see evaluator.onRow), not the array
+	period int        // leafRepeat: length of the repeated block; leafJoin: of a block of all parts
+	repeat int        // leafRepeat: how often it repeats before the next block
+	row    bool       // dense: what is read is the row at hand (see evaluator.onRow), not the array
+	part   bool       // it is only read as a part of a join
+	parts  []joinPart // leafJoin
 }
 
 type leafKind uint8
@@ -29,7 +31,17 @@ const (
 	leafScalar                  // one element: passed by value
 	leafRepeat                  // blocks that repeat, as a per-channel vector over pixels does
 	leafStrided                 // anything else: gathered tile by tile
+	leafJoin                    // several leaves side by side: gathered tile by tile
 )
+
+// joinPart is a part of a join.
+type joinPart struct {
+	leaf int // its index
+	n    int // elements in a block
+}
+
+// inPlace says whether an element of the leaf is the one of its array at the same place.
+func (f *leaf) inPlace() bool { return f.kind == leafDense && f.view.off == 0 && !f.part }
 
 // operand names a register (>= 0) or a leaf (^index).
 type operand int32
@@ -49,7 +61,7 @@ func (p *program) finish() {
 	// A tile that is a multiple of a repeated block finds its expanded copy still in place.
 	l := 1
 	for _, f := range p.leaves {
-		if f.kind == leafRepeat {
+		if (f.kind == leafRepeat || f.kind == leafJoin) && !f.part {
 			m := l / gcd(l, f.period) * f.period
 			if m <= 2*tileElements {
 				l = m
@@ -63,7 +75,7 @@ func (p *program) finish() {
 // rows that it is given.
 func (p *program) readRows(v *vertex) {
 	for i := range p.leaves {
-		if f := &p.leaves[i]; f.base == v {
+		if f := &p.leaves[i]; f.base == v && !f.part {
 			f.row = true
 		}
 	}

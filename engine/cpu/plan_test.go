@@ -74,12 +74,14 @@ func relative(a, b []float32) float64 {
 	return math.Sqrt(d / n)
 }
 
-// planCases are graphs with the shapes of a network: what a plan fuses, and what it must not.
-var planCases = []struct {
+type planCase struct {
 	name  string
 	dims  [][]int
 	build func(in []*Node) []*Node
-}{
+}
+
+// planCases are graphs with the shapes of a network: what a plan fuses, and what it must not.
+var planCases = []planCase{
 	{"bias, residual and activation after a convolution", [][]int{{2, 9, 7, 5}, {3, 3, 5, 6}, {1, 1, 1, 6}, {2, 9, 7, 6}},
 		func(in []*Node) []*Node {
 			h := Add(Add(Convolve(in[0], in[1]).PadSame().Done(), in[2]), in[3])
