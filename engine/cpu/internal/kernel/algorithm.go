@@ -99,14 +99,15 @@ func (a Algorithm) tile(is isa, prec Precision, s ConvShape) int {
 		// worth is how much cheaper it must be than what has smaller tiles.
 		worth float64
 	}{
-		{tile: 2, packed: math.Inf(1), worth: 1},
+		{tile: 2, packed: 60, worth: 1},
 		{tile: 4, packed: 48, worth: 1},
 		{tile: 6, packed: 1, worth: 1.05}, // has four times the rounding errors
 	} {
 		if choice.tile == 6 && prec == BF16 { // has too large rounding errors
 			continue
 		}
-		if float64(winogradPoints(choice.tile)*prec.elements(s.Cin)) > choice.packed*float64(h*w) {
+		limited := a == Auto || choice.tile > 2 // there is always a tile for Winograd
+		if limited && float64(winogradPoints(choice.tile)*prec.elements(s.Cin)) > choice.packed*float64(h*w) {
 			continue
 		}
 		if cost := winogradCost(is, prec, choice.tile, s, h, w); cost*choice.worth < least {
