@@ -34,8 +34,11 @@ import (
 // operator.DefaultStepSize.
 type Settings = sampler.Settings
 
-// DefaultSettings is the paper's algorithm in 30 steps of 3 likelihood steps.
+// DefaultSettings is the paper's algorithm in 20 steps of 3 likelihood steps, from sigma 10.
 func DefaultSettings() Settings { return sampler.DefaultSettings() }
+
+// PaperSettings is the paper's algorithm in 100 steps of 5 likelihood steps, from sigma 100.
+func PaperSettings() Settings { return sampler.PaperSettings() }
 
 // ReleasedSettings is the algorithm that the authors' published code runs.
 func ReleasedSettings() Settings { return sampler.ReleasedSettings() }

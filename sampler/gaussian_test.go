@@ -153,7 +153,8 @@ func (s *states) ObserveStep(snap *Snapshot) error {
 }
 
 func gaussianSettings() Settings {
-	s := DefaultSettings()
+	s := PaperSettings()
+	s.Steps, s.Warmup = 30, 3
 	s.StepSize = 2
 	return s
 }

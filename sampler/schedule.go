@@ -24,5 +24,9 @@ func Poly7(steps int, sigmaMax, sigmaMin float64) []float64 {
 		}
 		sigmas[i] = math.Pow(first+r*(last-first), rho)
 	}
+	sigmas[0] = sigmaMax // and not what is left of it after two powers
+	if steps > 1 {
+		sigmas[steps-1] = sigmaMin
+	}
 	return sigmas
 }

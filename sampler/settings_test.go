@@ -8,7 +8,7 @@ import (
 )
 
 func TestSettingsValidate(t *testing.T) {
-	for _, preset := range []string{"default", "released"} {
+	for _, preset := range []string{"default", "paper", "released"} {
 		s, err := Preset(preset)
 		if err != nil {
 			t.Fatal(err)

@@ -78,8 +78,9 @@ func TestEveryTask(t *testing.T) {
 			r = parseRun(t, mustRun(t, append(command(dir, "restore y.png -o out2.png --noise 0.02 --json "+c.back), few...)...))
 			checkRun(t, r, c.operator, c.width, c.height)
 			again, _ := readImage(t, in("out2.png"))
-			// The picture's rounding and clipping is all that tells the two ways apart.
-			if d := rms(img, again); d > 0.03 {
+			// The picture's rounding and clipping is all that tells the two ways apart, and two steps
+			// do not let that settle.
+			if d := rms(img, again); d > 0.05 {
 				t.Errorf("restored from the picture and from the measurement: RMS difference %g", d)
 			}
 		})
@@ -101,7 +102,7 @@ func checkRun(t *testing.T, r *report.Run, operator string, width, height int) {
 		t.Errorf("data fit %+v", *r.DataFit)
 	}
 	s := r.Sampler
-	if s.Steps != 2 || s.Warmup != 1 || s.Beta != 0.9 || s.ADM != "global" || s.Denoise != "fresh" || s.SigmaMax != 100 || !strings.Contains(s.StepSizeRule, "lambda_max") {
+	if s.Steps != 2 || s.Warmup != 1 || s.Beta != 0.9 || s.ADM != "global" || s.Denoise != "fresh" || s.SigmaMax != 10 || !strings.Contains(s.StepSizeRule, "lambda_max") {
 		t.Errorf("sampler %+v", *s)
 	}
 	if r.Prior.Name != "natural-small" || len(r.Prior.SHA256) != 64 || r.Prior.Parameters != 6167299 {
@@ -136,7 +137,7 @@ func TestRestoreBF16(t *testing.T) {
 	images := make(map[string]*imageio.Image)
 	for _, precision := range []string{cpu.PrecisionF32, cpu.PrecisionBF16} {
 		out := filepath.Join(dir, precision+".png")
-		args := append([]string{"restore", "--task", "denoise", "--noise", "0.1", y, "-o", out, "--depth", "16", "--precision", precision, "--json"}, few...)
+		args := append([]string{"restore", "--task", "denoise", "--noise", "0.1", y, "-o", out, "--depth", "16", "--sigma-max", "1", "--precision", precision, "--json"}, few...)
 		r := parseRun(t, mustRun(t, args...))
 		if r.Engine.Precision != precision {
 			t.Errorf("the record says %q of %s", r.Engine.Precision, precision)
@@ -144,7 +145,7 @@ func TestRestoreBF16(t *testing.T) {
 		images[precision], _ = readImage(t, out)
 	}
 	// A level of 8 bits is 2/255 of the range.
-	if d := rms(images[cpu.PrecisionF32], images[cpu.PrecisionBF16]); d > 4.0/255 {
+	if d := rms(images[cpu.PrecisionF32], images[cpu.PrecisionBF16]); d == 0 || d > 4.0/255 {
 		t.Errorf("bf16 differs from f32 by %g rms", d)
 	}
 }
@@ -304,7 +305,7 @@ func TestPresetAndFlags(t *testing.T) {
 		t.Errorf("released with flags: %+v", *got)
 	}
 	got = parseRun(t, mustRun(t, command(dir, tiny)...)).Sampler
-	if got.Steps != 30 || got.Warmup != 3 || got.ADM != "global" || got.Denoise != "fresh" || got.Beta != 0.9 || got.SigmaMax != 100 || got.Preset != "default" {
+	if got.Steps != 20 || got.Warmup != 3 || got.ADM != "global" || got.Denoise != "fresh" || got.Beta != 0.9 || got.SigmaMax != 10 || got.Preset != "default" {
 		t.Errorf("default: %+v", *got)
 	}
 }

@@ -15,6 +15,7 @@ import (
 // Names of presets.
 const (
 	presetDefault  = "default"
+	presetPaper    = "paper"
 	presetReleased = "released"
 )
 
@@ -37,8 +38,8 @@ func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.set, "set", nil, "setting `NAME=VALUE` of another method than spgd, may be given several times; the log lists\n"+
 		"the settings of the method in use")
 	addChoice(f, &o.preset, "preset", "preset", presetDefault,
-		"settings to start from, which other flags override; released is what the authors' code runs\n"+
-			"(100 steps of 5, no momentum, stale)", []string{presetDefault, presetReleased})
+		"settings to start from, which other flags override; paper is 100 steps of 5 from sigma 100,\n"+
+			"released what the authors' code runs (the same without momentum, stale)", []string{presetDefault, presetPaper, presetReleased})
 	f.IntVar(&o.settings.Steps, "steps", d.Steps, "number `T` of noise levels")
 	f.IntVar(&o.settings.Warmup, "warmup", d.Warmup, "number `N` of likelihood steps at each noise level; the cost is T N evaluations of\n"+
 		"the prior with gradient, and T without unless --denoise stale")
