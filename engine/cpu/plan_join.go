@@ -1,6 +1,10 @@
 package cpu
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/kernel"
+)
 
 // A concatenation whose readers take its elements in order is not stored: their programs gather
 // each tile from the arrays of the parts. These exist anyway, in a network mostly because
@@ -77,7 +81,11 @@ func (e *evaluator) copyJoin(f *leaf, start int, dst []float32) {
 // are pitch elements apart. If there are several, n is the part's length in a block.
 func (e *evaluator) copyPart(q joinPart, start int, dst []float32, n, blocks, pitch int) {
 	f := &e.p.leaves[q.leaf]
-	if f.kind != leafDense || f.narrowed() {
+	if f.kind == leafDense && f.narrowed() {
+		kernel.WidenRows(dst, e.halves[q.leaf][f.view.off+start:], blocks, n, pitch)
+		return
+	}
+	if f.kind != leafDense {
 		for b := range blocks {
 			e.copyLeaf(q.leaf, start+b*n, dst[b*pitch:][:n])
 		}

@@ -12,6 +12,12 @@ func Narrow(dst []uint16, src []float32) { narrow(active, dst, src) }
 // Widen computes the values of bfloat16 numbers. src must be at least as long as dst.
 func Widen(dst []float32, src []uint16) { widen(active, dst, src) }
 
+// WidenRows is Widen for rows of n numbers, which lie one after the other in src and pitch elements
+// apart in dst.
+func WidenRows(dst []float32, src []uint16, rows, n, pitch int) {
+	widenRows(active, dst, src, rows, n, pitch)
+}
+
 // narrowStep is the number of elements that one round of the assembly takes.
 const narrowStep = 32
 
@@ -33,6 +39,18 @@ func widen(s isa, dst []float32, src []uint16) {
 		dst, src = dst[m:], src[m:]
 	}
 	widenPortable(dst, src)
+}
+
+func widenRows(s isa, dst []float32, src []uint16, rows, n, pitch int) {
+	if s == isaAVX512 && rows > 0 && n > 0 && n%narrowStep == 0 {
+		need("dst", len(dst), (rows-1)*pitch+n)
+		need("src", len(src), rows*n)
+		widenRowsAssembly(&dst[0], &src[0], rows, n, pitch)
+		return
+	}
+	for r := range rows {
+		widen(s, dst[r*pitch:][:n], src[r*n:])
+	}
 }
 
 func narrowPortable(dst []uint16, src []float32) {

@@ -13,10 +13,14 @@ func narrowAssembly(s isa, dst *uint16, src *float32, n int) {
 
 func widenAssembly(s isa, dst *float32, src *uint16, n int) {
 	if s == isaAVX512 {
-		widenAVX512(dst, src, n)
+		widenAVX512(dst, src, 1, n, n)
 	} else {
 		widenAVX2(dst, src, n)
 	}
+}
+
+func widenRowsAssembly(dst *float32, src *uint16, rows, n, pitch int) {
+	widenAVX512(dst, src, rows, n, pitch)
 }
 
 // The functions take n elements, a multiple of narrowStep that is not zero.
@@ -25,7 +29,7 @@ func widenAssembly(s isa, dst *float32, src *uint16, n int) {
 func narrowAVX512(dst *uint16, src *float32, n int)
 
 //go:noescape
-func widenAVX512(dst *float32, src *uint16, n int)
+func widenAVX512(dst *float32, src *uint16, rows, n, pitch int)
 
 //go:noescape
 func narrowAVX2(dst *uint16, src *float32, n int)

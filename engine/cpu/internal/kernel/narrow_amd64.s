@@ -1,8 +1,5 @@
 #include "textflag.h"
-
-// NEXT is how far ahead of what is at hand bfloat16 numbers are brought to the cache: the tile that
-// comes after this one.
-#define NEXT 2048
+#include "narrow_amd64.h"
 
 // Rounding to bfloat16 in integers: half of the last place that stays, less one unless that
 // place is odd, is added before the lower half is cut off. That carries into the exponent and to
@@ -57,11 +54,18 @@ loop:
 	VZEROUPPER
 	RET
 
-// func widenAVX512(dst *float32, src *uint16, n int)
-TEXT ·widenAVX512(SB), NOSPLIT, $0-24
+// func widenAVX512(dst *float32, src *uint16, rows, n, pitch int)
+TEXT ·widenAVX512(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ n+24(FP), R8
+	MOVQ pitch+32(FP), R9
+	SUBQ R8, R9 // what lies between rows
+	SHLQ $2, R9
+
+row:
+	MOVQ R8, CX
 
 loop:
 	PREFETCHT0 NEXT(SI)
@@ -75,6 +79,9 @@ loop:
 	ADDQ $128, DI
 	SUBQ $32, CX
 	JNE loop
+	ADDQ R9, DI
+	DECQ DX
+	JNE row
 	VZEROUPPER
 	RET
 

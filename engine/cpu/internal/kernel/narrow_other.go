@@ -10,3 +10,7 @@ func narrowAssembly(s isa, dst *uint16, src *float32, n int) {
 }
 
 func widenAssembly(s isa, dst *float32, src *uint16, n int) { panic("kernel: no bfloat16 in assembly") }
+
+func widenRowsAssembly(dst *float32, src *uint16, rows, n, pitch int) {
+	panic("kernel: no bfloat16 in assembly")
+}

@@ -103,3 +103,33 @@ func BenchmarkNarrow(b *testing.B) {
 		}
 	}
 }
+
+// TestWidenRows: rows come to their places, and what lies between them stays.
+func TestWidenRows(t *testing.T) {
+	eachISA(t, func(t *testing.T, s isa) {
+		for _, n := range []int{1, 7, 31, 32, 33, 64, 96} {
+			for _, rows := range []int{0, 1, 2, 5} {
+				for _, gap := range []int{0, 1, 32} {
+					pitch := n + gap
+					src := make([]uint16, rows*n)
+					narrow(s, src, random(newRand(uint64(n)), len(src)))
+					dst := newGuarded(max(0, rows*pitch-gap))
+					for i := range dst.data {
+						dst.data[i] = -3
+					}
+					widenRows(s, dst.data, src, rows, n, pitch)
+					dst.check(t)
+					for i, v := range dst.data {
+						want := float32(-3)
+						if c := i % pitch; c < n {
+							want = math.Float32frombits(uint32(src[i/pitch*n+c]) << 16)
+						}
+						if v != want {
+							t.Fatalf("%d rows of %d elements, %d apart: element %d is %g, want %g", rows, n, pitch, i, v, want)
+						}
+					}
+				}
+			}
+		}
+	})
+}
