@@ -16,6 +16,7 @@ type convolutionStep struct {
 	inImage  int           // ... and in an image
 	outRow   int
 	outImage int
+	stretch  int            // elements of a row that are finished at a time
 	pack     *kernel.Packed // of a kernel that is not kept
 
 	src    kernel.Source // nothing, if the input lies in memory
@@ -69,6 +70,12 @@ func newConvolutionStep(p *plan, c, out *vertex, finish *program, sums []*vertex
 	if len(sums) > 0 {
 		s.sums = newRowSums(p, out, sums)
 	}
+	switch s.stretch = s.outRow; {
+	case s.sums != nil:
+		s.stretch = s.sums.tile
+	case s.finish != nil:
+		s.stretch = s.finish.tile
+	}
 	if out.narrow {
 		conv.Stage()
 	}
@@ -94,19 +101,30 @@ func newConvolutionStep(p *plan, c, out *vertex, finish *program, sums []*vertex
 	return s
 }
 
-// post finishes row y of image n of the output.
+// post finishes row y of image n of the output. A row may be too long for the first-level cache, so
+// that it is done with one stretch before it comes to the next.
 func (s *convolutionStep) post(x *execution, worker, n, y int, row []float32) {
 	at := n*s.outImage + y*s.outRow
 	if s.finish != nil {
-		e := s.finish.evaluators[worker]
-		e.onRow(at, row)
-		e.run(at, row)
+		s.finish.evaluators[worker].onRow(at, row)
 	}
 	if s.sums != nil {
-		s.sums.add(worker, n, y, row)
+		s.sums.begin(worker, n, y, row)
 	}
-	if s.out.narrow {
-		kernel.Narrow(x.half(s.out)[at:at+len(row)], row)
+	for i := 0; i < len(row); i += s.stretch {
+		part := row[i:min(i+s.stretch, len(row))]
+		if s.finish != nil {
+			s.finish.evaluators[worker].run(at+i, part)
+		}
+		if s.sums != nil {
+			s.sums.next(worker, n, y, i)
+		}
+		if s.out.narrow {
+			kernel.Narrow(x.half(s.out)[at+i:][:len(part)], part)
+		}
+	}
+	if s.sums != nil {
+		s.sums.end(worker, n, y)
 	}
 }
 

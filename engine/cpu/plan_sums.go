@@ -19,6 +19,7 @@ type rowSums struct {
 	row      int           // elements in a row
 	channels int
 	width    int         // numbers of a row
+	tile     int         // elements that are taken at a time: whole pixels, if they are not too long
 	at       []int       // for each of vs: where its sums of the channels begin; then those of the squares
 	other    []bool      // ... and whether they are taken together with the deviations of the same value
 	partial  []float64   // by row
@@ -98,6 +99,7 @@ func newRowSums(p *plan, v *vertex, vs []*vertex) *rowSums {
 		s.width += s.channels
 	}
 	s.partial = make([]float64, d[0]*d[1]*s.width)
+	s.tile = min(max(program.tile/s.channels, 1)*s.channels, program.tile)
 	for range p.workers {
 		s.pivots = append(s.pivots, make([]float32, len(vs)*s.channels))
 	}
@@ -107,35 +109,45 @@ func newRowSums(p *plan, v *vertex, vs []*vertex) *rowSums {
 
 // add sums row y of image n.
 func (s *rowSums) add(worker, n, y int, row []float32) {
-	e := s.bp.evaluators[worker]
-	acc := s.partial[(n*s.rows+y)*s.width:][:s.width]
-	clear(acc)
-	start := (n*s.rows + y) * s.row
-	e.onRow(start, row)
-	for at := 0; at < s.row; {
-		// Tiles of whole pixels: the sums take rows of channels.
-		t := min(max(s.bp.tile/s.channels, 1)*s.channels, s.row-at)
-		if t > s.bp.tile {
-			t = s.bp.tile
-		}
-		e.tiles(start+at, t)
-		for i, u := range s.vs {
-			if s.other[i] {
-				continue
-			}
-			tile, sum := e.tile(i, t), acc[s.at[i]:]
-			if u.deviations {
-				pivot := s.pivot(worker, i)
-				if at == 0 {
-					copy(pivot, tile)
-				}
-				kernel.ColMoments(sum, sum[s.channels:], pivot, tile)
-			} else {
-				s.addTile(sum[:s.channels], at%s.channels, tile)
-			}
-		}
-		at += t
+	s.begin(worker, n, y, row)
+	for at := 0; at < s.row; at += s.tile {
+		s.next(worker, n, y, at)
 	}
+	s.end(worker, n, y)
+}
+
+// begin prepares the sums of row y of image n; next adds a tile, one after the other, and end
+// finishes them.
+func (s *rowSums) begin(worker, n, y int, row []float32) {
+	clear(s.partials(n, y))
+	s.bp.evaluators[worker].onRow((n*s.rows+y)*s.row, row)
+}
+
+// next adds the tile that begins with element at of a row.
+func (s *rowSums) next(worker, n, y, at int) {
+	e := s.bp.evaluators[worker]
+	acc := s.partials(n, y)
+	t := min(s.tile, s.row-at)
+	e.tiles((n*s.rows+y)*s.row+at, t)
+	for i, u := range s.vs {
+		if s.other[i] {
+			continue
+		}
+		tile, sum := e.tile(i, t), acc[s.at[i]:]
+		if u.deviations {
+			pivot := s.pivot(worker, i)
+			if at == 0 {
+				copy(pivot, tile)
+			}
+			kernel.ColMoments(sum, sum[s.channels:], pivot, tile)
+		} else {
+			s.addTile(sum[:s.channels], at%s.channels, tile)
+		}
+	}
+}
+
+func (s *rowSums) end(worker, n, y int) {
+	acc := s.partials(n, y)
 	for i, u := range s.vs {
 		if u.deviations {
 			sum := acc[s.at[i]:]
@@ -143,6 +155,9 @@ func (s *rowSums) add(worker, n, y int, row []float32) {
 		}
 	}
 }
+
+// partials are the sums of row y of image n.
+func (s *rowSums) partials(n, y int) []float64 { return s.partial[(n*s.rows+y)*s.width:][:s.width] }
 
 func (s *rowSums) pivot(worker, i int) []float32 {
 	return s.pivots[worker][i*s.channels : (i+1)*s.channels]
