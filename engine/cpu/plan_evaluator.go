@@ -12,10 +12,11 @@ type evaluator struct {
 	scalars []float32
 	regs    [][]float32
 	gather  [][]float32 // per leaf that is copied: its tile
-	half    []uint16    // a tile before it is widened
+	before  []uint16    // a tile before it is widened
 	held    []int       // leafRepeat: which block the tile holds, -1 for none
 	heldLen []int
 	ops     [][]float32 // per leaf that is not a scalar: its elements in the current tile
+	direct  [][]uint16  // ... or these, if it is read as bfloat16 numbers
 	idx     []int
 }
 
@@ -48,6 +49,7 @@ func newEvaluator(p *program, scratch []float32) *evaluator {
 		held:    make([]int, len(p.leaves)),
 		heldLen: make([]int, len(p.leaves)),
 		ops:     make([][]float32, len(p.leaves)),
+		direct:  make([][]uint16, len(p.leaves)),
 	}
 	take := func() []float32 {
 		t := scratch[:p.tile:p.tile]
@@ -63,8 +65,8 @@ func newEvaluator(p *program, scratch []float32) *evaluator {
 		if f.copied() {
 			e.gather[i] = take()
 		}
-		if f.narrowed() && e.half == nil {
-			e.half = asHalves(take())
+		if f.narrowed() && e.before == nil {
+			e.before = asHalves(take())
 		}
 		rank = max(rank, len(f.view.dims))
 	}
@@ -96,6 +98,7 @@ func (e *evaluator) unbind() {
 	clear(e.arrays)
 	clear(e.halves)
 	clear(e.ops)
+	clear(e.direct)
 	e.row = nil
 }
 
@@ -171,6 +174,8 @@ func (e *evaluator) eval(start int, out []float32, n int) {
 			in.op.apply(dst, a, nil, 0)
 		case in.op.scalarLeft():
 			in.op.apply(dst, e.operand(in.b, n), nil, e.scalars[^in.a])
+		case in.op == opAdd && e.half(in.b) != nil:
+			kernel.AddHalf(dst, e.operand(in.a, n), e.half(in.b))
 		default:
 			a, b := e.operand(in.a, n), e.operand(in.b, n)
 			var s float32
@@ -202,6 +207,8 @@ func (e *evaluator) load(i, start, n int) {
 		switch {
 		case f.row:
 			e.ops[i] = e.row[o-e.rowAt:][:n]
+		case f.direct:
+			e.direct[i] = e.halves[i][o : o+n]
 		case f.narrowed():
 			e.ops[i] = e.gather[i][:n]
 			e.copyLeaf(i, start, e.ops[i])
@@ -242,8 +249,8 @@ func (e *evaluator) copyLeaf(i, start int, dst []float32) {
 	case f.kind == leafDense:
 		copy(dst, e.arrays[i][o:])
 	case f.narrowed():
-		copyStrided(f, e.halves[i], start, e.half[:len(dst)], e.idx)
-		kernel.Widen(dst, e.half[:len(dst)])
+		copyStrided(f, e.halves[i], start, e.before[:len(dst)], e.idx)
+		kernel.Widen(dst, e.before[:len(dst)])
 	default:
 		copyStrided(f, e.arrays[i], start, dst, e.idx)
 	}

@@ -196,6 +196,7 @@ const (
 
 // bound registers a program with the plan.
 func (p *plan) bound(pr *program, role scratchRole) *boundProgram {
+	pr.readHalves()
 	bp := &boundProgram{program: pr, role: role}
 	p.programs = append(p.programs, bp)
 	return bp

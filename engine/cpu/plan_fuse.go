@@ -117,6 +117,9 @@ func (c *compiler) remove(gone []bool) {
 
 // fused runs an instruction of several operations.
 func (e *evaluator) fused(in *instruction, dst []float32) {
+	if e.fusedHalf(in, dst) {
+		return
+	}
 	n := len(dst)
 	a, b := e.operand(in.a, n), e.operand(in.b, n)
 	switch in.op {

@@ -84,7 +84,7 @@ func (f *leaf) narrowed() bool { return f.kind != leafJoin && f.base.narrow && !
 
 // copied says whether the elements of the leaf in a tile are copied to be read.
 func (f *leaf) copied() bool {
-	return !f.part && (f.kind >= leafRepeat || f.kind == leafDense && f.narrowed())
+	return !f.part && !f.direct && (f.kind >= leafRepeat || f.kind == leafDense && f.narrowed())
 }
 
 // asHalves views floats as memory for twice as many bfloat16 numbers.

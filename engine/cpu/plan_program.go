@@ -21,6 +21,7 @@ type leaf struct {
 	repeat int        // leafRepeat: how often it repeats before the next block
 	row    bool       // dense: what is read is the row at hand (see evaluator.onRow), not the array
 	part   bool       // it is only read as a part of a join
+	direct bool       // instructions read it as bfloat16 numbers; see readHalves
 	parts  []joinPart // leafJoin
 }
 
