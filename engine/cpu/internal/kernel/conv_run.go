@@ -2,6 +2,8 @@ package kernel
 
 import (
 	"fmt"
+	"math"
+	"unsafe"
 
 	"github.com/seed-0f004ec9/spgd/engine/cpu/internal/pool"
 )
@@ -197,8 +199,17 @@ func (c *Conv) fillBF16(worker, n, y int, dst []float32) {
 		is.narrowPairs(dst, row)
 		return
 	}
+	// Rounded, in place if need be, since a number takes less than what it is made of, and then spread.
+	half := unsafe.Slice((*uint16)(unsafe.Pointer(&c.scratch.strips[worker][c.rowAt])), len(row))
+	narrow(is, half, row)
 	for x := range c.s.W {
-		is.narrowPairs(dst[x*c.pixel:][:BF16.elements(cin)], row[x*cin:][:cin])
+		pixel, to := half[x*cin:][:cin], dst[x*c.pixel:]
+		for j := range cin / 2 {
+			to[j] = math.Float32frombits(uint32(pixel[2*j]) | uint32(pixel[2*j+1])<<16)
+		}
+		if cin%2 != 0 {
+			to[cin/2] = math.Float32frombits(uint32(pixel[cin-1]))
+		}
 	}
 }
 
