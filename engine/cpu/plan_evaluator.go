@@ -249,8 +249,7 @@ func (e *evaluator) copyLeaf(i, start int, dst []float32) {
 	case f.kind == leafDense:
 		copy(dst, e.arrays[i][o:])
 	case f.narrowed():
-		copyStrided(f, e.halves[i], start, e.before[:len(dst)], e.idx)
-		kernel.Widen(dst, e.before[:len(dst)])
+		e.widenStrided(f, e.halves[i], start, dst)
 	default:
 		copyStrided(f, e.arrays[i], start, dst, e.idx)
 	}

@@ -87,6 +87,59 @@ func (f *leaf) copied() bool {
 	return !f.part && !f.direct && (f.kind >= leafRepeat || f.kind == leafDense && f.narrowed())
 }
 
+// widenStrided copies elements [start, start+len(dst)) of a strided leaf in the array a.
+func (e *evaluator) widenStrided(f *leaf, a []uint16, start int, dst []float32) {
+	if c, n := f.repeatedRow(); n > 1 {
+		block := n * c
+		if head := min((block-start%block)%block, len(dst)); head > 0 {
+			e.widenGathered(f, a, start, dst[:head])
+			start, dst = start+head, dst[head:]
+		}
+		for len(dst) >= block {
+			at, rows := f.rowsAt(start / block)
+			rows = min(rows, len(dst)/block)
+			for i := range n {
+				kernel.WidenRows(dst[i*c:], a[at:], rows, c, block)
+			}
+			start, dst = start+rows*block, dst[rows*block:]
+		}
+	}
+	if len(dst) > 0 {
+		e.widenGathered(f, a, start, dst)
+	}
+}
+
+// widenGathered is widenStrided in two steps, whatever the strides are.
+func (e *evaluator) widenGathered(f *leaf, a []uint16, start int, dst []float32) {
+	copyStrided(f, a, start, e.before[:len(dst)], e.idx)
+	kernel.Widen(dst, e.before[:len(dst)])
+}
+
+// repeatedRow says that the leaf has every row of c consecutive elements n times, and that rows follow
+// one another in the array: a row of pixels that is doubled. Otherwise n is 0.
+func (f *leaf) repeatedRow() (c, n int) {
+	v := &f.view
+	k := len(v.dims) - 1
+	if k < 2 || v.strides[k] != 1 || v.strides[k-1] != 0 || v.strides[k-2] != v.dims[k] {
+		return 0, 0
+	}
+	return v.dims[k], v.dims[k-1]
+}
+
+// rowsAt is where row i of a leaf with repeated rows is in its array, and how many follow it there,
+// with itself.
+func (f *leaf) rowsAt(i int) (at, rows int) {
+	v := &f.view
+	k := len(v.dims) - 3
+	rows = v.dims[k] - i%v.dims[k]
+	at = v.off
+	for ; k >= 0; k-- {
+		at += i % v.dims[k] * v.strides[k]
+		i /= v.dims[k]
+	}
+	return at, rows
+}
+
 // asHalves views floats as memory for twice as many bfloat16 numbers.
 func asHalves(x []float32) []uint16 {
 	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(x))), 2*len(x))
