@@ -15,7 +15,8 @@ type StepSizer interface {
 }
 
 // DefaultStepSize is c / lambda: c = 2.5 for masks, 7/16 for super-resolution, 2 for phase
-// retrieval and 1 otherwise, the values published with SPGD; lambda is the largest eigenvalue of
+// retrieval and 1 otherwise, the values published with SPGD, and 1/2 for denoising, which was not
+// published; lambda is the largest eigenvalue of
 // A^T A, computed for this operator. The operators that are not linear (phase retrieval and HDR)
 // use the published step itself, lambda = 1, and so does an operator without StepConstants, with
 // c = 1.
@@ -30,8 +31,8 @@ func DefaultStepSize(op Operator) (stepSize, c, lambda float64) {
 // StepConstants is 2.5 and 1: a mask is a projection.
 func (o *Inpaint) StepConstants() (c, lambda float64) { return 2.5, 1 }
 
-// StepConstants is 1 and 1.
-func (o *Denoise) StepConstants() (c, lambda float64) { return 1, 1 }
+// StepConstants is 1/2 and 1. Nothing was published; a step of 1 reproduces the noise.
+func (o *Denoise) StepConstants() (c, lambda float64) { return 0.5, 1 }
 
 // StepConstants is 1 and the sum of the squared weights.
 func (o *Colorize) StepConstants() (c, lambda float64) {

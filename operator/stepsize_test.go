@@ -40,7 +40,7 @@ func TestDefaultStepSize(t *testing.T) {
 		{Task{Name: "sr", Scale: 8}, 7.0 / 16, 0.015625, 0.01, 60},
 		{Task{Name: "inpaint", Mask: "random:0.8"}, 2.5, 1, 0, 3},
 		{Task{Name: "inpaint", Mask: "box:9"}, 2.5, 1, 0, 3},
-		{Task{Name: "denoise"}, 1, 1, 0, 3},
+		{Task{Name: "denoise"}, 0.5, 1, 0, 3},
 		{Task{Name: "colorize"}, 1, 0.299*0.299 + 0.587*0.587 + 0.114*0.114, 1e-12, 3},
 		{Task{Name: "deblur", Kernel: "gaussian:3"}, 1, 1, 0.03, 100},
 		{Task{Name: "deblur", Kernel: "gaussian:1"}, 1, 1, 0.03, 0},

@@ -80,8 +80,8 @@ not explain IN, one far below that it reproduces the noise.
 
 ` + methodHelp() + `
 The default step size of spgd is c/lambda_max: lambda_max is the largest eigenvalue of A^T A for
-the task's operator A, and c = 2.5 for inpaint, 7/16 for sr, 2 for phase and 1 otherwise.
-The log says what it came to.
+the task's operator A, and c = 2.5 for inpaint, 7/16 for sr, 2 for phase, 1/2 for denoise
+and 1 otherwise. The log says what it came to.
 
 ` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitInterrupted),
 		Example: `  spgd restore --task inpaint --mask y.mask.png --noise 0.01 y.png -o restored.png

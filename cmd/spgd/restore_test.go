@@ -176,7 +176,7 @@ func TestReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Seed != 5 || r.Operator != "denoise" || r.Noise.Sigma != 0.1 || r.Sampler.StepSize != 1 || r.Prior.SHA256 == "" || r.Program.Version == "" {
+	if r.Seed != 5 || r.Operator != "denoise" || r.Noise.Sigma != 0.1 || r.Sampler.StepSize != 0.5 || r.Prior.SHA256 == "" || r.Program.Version == "" {
 		t.Errorf("the file carries %+v", r)
 	}
 }
