@@ -2,22 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/seed-0f004ec9/spgd"
-	"github.com/seed-0f004ec9/spgd/engine"
-	"github.com/seed-0f004ec9/spgd/imageio"
-	"github.com/seed-0f004ec9/spgd/measurement"
 	"github.com/seed-0f004ec9/spgd/operator"
-	"github.com/seed-0f004ec9/spgd/report"
 )
 
 // restoreOptions are the flags of restore.
@@ -99,144 +89,21 @@ and 1 otherwise. The log says what it came to.
 	return cmd
 }
 
-// problem is what restore reads: the measurement and what is known about the files.
-type problem struct {
-	*measurement.Measurement
-	file     report.File
-	settings *report.TaskSettings // nil for a measurement file
-	picture  *picture             // nil for a measurement file
-	alpha    *imageio.Image       // opacity to carry over, or nil
-	warnings []string
-}
-
-// channels is the number of channels of the result: a grey picture stays grey.
-func (p *problem) channels() int {
-	if p.picture != nil && p.picture.Gray && p.Task.Name != operator.TaskColorize {
-		return 1
-	}
-	return 3
-}
-
+// runRestore restores one picture.
 func runRestore(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagSet, in string) error {
-	start := time.Now()
-	settings, set, again, err := o.settle(f)
+	r, err := newRestoration(c, o, f, in)
 	if err != nil {
 		return err
 	}
-	fromMeasurement := isMeasurement(in)
-	if again != nil && fromMeasurement != (again.run.TaskSettings == nil) {
-		return as(errInput, fmt.Errorf("%s is not the input that %s was made with: only one of them is a measurement file", in, again.path))
-	}
-	if err := o.checkTask(f, fromMeasurement); err != nil {
-		return err
-	}
-	if err := o.output.check(in, o.task.Mask, o.task.Kernel, o.prior); err != nil {
-		return err
-	}
-	e, err := o.start()
+	q, err := equip(o.engineOptions, o.priorOptions)
 	if err != nil {
 		return err
 	}
-	defer e.Close()
-
-	var p *problem
-	if fromMeasurement {
-		p, err = loadMeasurement(in)
-	} else {
-		p, err = o.readDegraded(in)
-	}
-	if err != nil {
+	defer q.Close()
+	if err := r.restore(ctx, q); err != nil {
 		return err
 	}
-	write, lost := o.output.writeOptions(p.picture, p.alpha, p.channels())
-	p.warnings = append(p.warnings, lost...)
-	for _, w := range p.warnings {
-		c.warn(w)
-	}
-	denoiser, priorRecord, err := o.load()
-	if err != nil {
-		return err
-	}
-	load := time.Since(start)
-
-	options := spgd.Options{Seed: o.seed, Progress: newProgress(c).report}
-	methodLog, samplerRecord, err := o.choose(set, p.Measurement, &settings, &options)
-	if err != nil {
-		return err
-	}
-	height, width := p.Operator.ImageSize()
-	r := report.New("restore")
-	r.Task, r.Operator, r.Noise, r.Seed = p.Task.Name, p.Operator.Name(), noiseRecord(p.Noise), o.seed
-	r.TaskSettings = p.settings
-	r.Input = &p.file
-	r.Image = report.Size{Width: width, Height: height, Channels: p.channels()}
-	r.Measurement = measurementSize(p.Operator)
-	r.Padded = paddedSize(height, width, denoiser.SizeMultiple())
-	r.Prior, r.Engine = priorRecord, o.record()
-	r.Sampler = samplerRecord
-	r.Warnings = p.warnings
-	r.Output = o.output.record(p.picture, height, width, p.channels(), write)
-	if again != nil {
-		r.Repeat = &report.Repeat{}
-		if r.Repeat.Differences, err = again.check(o, r); err != nil {
-			return err
-		}
-		for _, d := range r.Repeat.Differences {
-			c.warn("the bytes will not be those of " + again.path + ": " + d)
-		}
-	}
-	c.logf("%s on %dx%d pixels, %s, prior %s, seed %d", p.Operator.Name(), width, height, describeNoise(p.Noise, p.Operator), denoiser.Name(), o.seed)
-	c.logf("%s", methodLog)
-
-	res, err := spgd.Restore(ctx, e, denoiser, p.Measurement, settings, options)
-	c.endProgress()
-	if err != nil {
-		return err
-	}
-	img := res.Images[0]
-	if p.channels() == 1 {
-		img = img.Grey()
-	}
-	if err := imageio.Clip(img, write.Profile); err != nil { // as the file does
-		return err
-	}
-	fit, err := dataFit(ctx, e, p.Measurement, img)
-	if err != nil {
-		return err
-	}
-
-	cost := res.Run.Cost
-	r.Cost = &report.Cost{Forwards: cost.Forwards, VJPs: cost.VJPs, NFE: cost.NFE()}
-	r.DataFit = fit
-	if write.Metadata, err = metadata(r); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	note := ""
-	if again == nil {
-		err = as(errOutput, imageio.Write(o.output.path, img, write))
-	} else {
-		r.Repeat.Identical, err = again.write(o, img, write)
-		note = ", identical to " + again.path
-		if !r.Repeat.Identical {
-			note = ", not identical to " + again.path
-		}
-	}
-	if err != nil {
-		return err
-	}
-	total := time.Since(start)
-	r.Timings = &report.Timings{
-		Load: seconds(load), Compile: seconds(res.Run.Compile), Sample: seconds(res.Run.Elapsed - res.Run.Compile), Total: seconds(total),
-	}
-	r.Steps = stepRecords(res.Run.Records)
-	if c.json {
-		return c.printJSON(r)
-	}
-	return c.printf("%s: %s, %dx%d, %d evaluations of the prior and %d with gradient in %s, residual %.4f (noise %s)%s\n",
-		o.output.path, r.Operator, width, height, cost.Forwards, cost.VJPs, duration(total.Seconds()), float64(fit.ResidualRMS), number(p.Noise.Sigma), note)
+	return r.print()
 }
 
 // settle returns the settings of SPGD or of another method that the flags ask for, or those of the
@@ -274,89 +141,4 @@ func (o *restoreOptions) checkTask(f *pflag.FlagSet, fromMeasurement bool) error
 		return usagef("--task phase cannot start from a picture, because it measures amplitudes: simulate them with spgd degrade --task phase PICTURE -o y.safetensors and restore y.safetensors")
 	}
 	return nil
-}
-
-// isMeasurement says whether the input is to be read as a measurement file.
-func isMeasurement(path string) bool {
-	return isSafetensorsName(path) || measurement.IsFile(path)
-}
-
-func isSafetensorsName(path string) bool {
-	return strings.EqualFold(filepath.Ext(path), measurementExtension)
-}
-
-func loadMeasurement(path string) (*problem, error) {
-	m, err := measurement.Load(path)
-	if err != nil {
-		return nil, as(errInput, err)
-	}
-	if m.Len() != 1 {
-		return nil, as(errInput, fmt.Errorf("%s holds the measurements of %d images, restore takes one", path, m.Len()))
-	}
-	hash, err := report.HashFile(path)
-	if err != nil {
-		return nil, as(errInput, err)
-	}
-	h, w, c := m.Operator.MeasurementSize()
-	return &problem{
-		Measurement: m,
-		file:        report.File{Path: path, Format: "safetensors", Width: w, Height: h, Channels: c, SHA256: hash},
-	}, nil
-}
-
-// readDegraded makes the measurement of the task's picture.
-func (o *restoreOptions) readDegraded(path string) (*problem, error) {
-	pic, err := readPicture(path)
-	if err != nil {
-		return nil, err
-	}
-	files, settings, ignored, err := o.files()
-	if err != nil {
-		return nil, err
-	}
-	m, warnings, err := measurement.FromImage(o.task, pic.Image, o.noise, o.seed, files)
-	if err != nil {
-		return nil, err
-	}
-	p := &problem{Measurement: m, file: pic.record(), settings: settings, picture: pic, warnings: slices.Concat(pic.Warnings, ignored, warnings)}
-	if inpaint, ok := m.Operator.(*operator.Inpaint); ok && !slices.Contains(inpaint.Mask(), false) {
-		p.warnings = append(p.warnings, "the mask keeps every pixel: there is nothing to fill")
-	}
-	if o.task.Drawn() {
-		p.warnings = append(p.warnings, fmt.Sprintf("%s is drawn from the seed %d, which fits only a picture that was degraded with the same draw", m.Operator.Name(), o.seed))
-	}
-	if pic.Alpha != nil {
-		h, w := m.Operator.ImageSize()
-		if p.alpha, err = resized(pic.Alpha, h, w); err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
-}
-
-// resized scales an opacity to another size, if it is one.
-func resized(alpha *imageio.Image, height, width int) (*imageio.Image, error) {
-	if alpha == nil || alpha.Height == height && alpha.Width == width {
-		return alpha, nil
-	}
-	return imageio.Resize(alpha, height, width)
-}
-
-// dataFit measures how well the image explains the measurement.
-func dataFit(ctx context.Context, e *engine.Engine, m *measurement.Measurement, img *imageio.Image) (*report.DataFit, error) {
-	sums, entries, err := m.Residual(ctx, e, []*imageio.Image{img})
-	if err != nil {
-		return nil, err
-	}
-	return report.NewDataFit(sums[0], entries, m.Noise.Sigma), nil
-}
-
-// sameFile says whether two paths name one existing file.
-func sameFile(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"time"
 
@@ -140,3 +141,13 @@ func seconds(d time.Duration) report.Number { return report.Number(d.Seconds()) 
 
 // number writes a number in up to four significant digits.
 func number(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+
+// sameFile says whether two paths name one existing file.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}

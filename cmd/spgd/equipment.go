@@ -1,0 +1,37 @@
+package main
+
+import (
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/report"
+)
+
+// equipment is what restorations are computed with: an engine, and the prior, which is loaded when it
+// is first needed. It serves any number of them, one at a time.
+type equipment struct {
+	*engine.Engine
+	options  priorOptions
+	denoiser prior.Denoiser // once loaded
+	record   *report.Prior
+}
+
+// equip starts the engine.
+func equip(o engineOptions, p priorOptions) (*equipment, error) {
+	e, err := o.start()
+	if err != nil {
+		return nil, err
+	}
+	return &equipment{Engine: e, options: p}, nil
+}
+
+// prior returns the prior and its part of the record.
+func (q *equipment) prior() (prior.Denoiser, *report.Prior, error) {
+	if q.denoiser == nil {
+		d, record, err := q.options.load()
+		if err != nil {
+			return nil, nil, err
+		}
+		q.denoiser, q.record = d, record
+	}
+	return q.denoiser, q.record, nil
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/seed-0f004ec9/spgd"
+	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// restoration is the way of one picture from its input to its output file. newRestoration settles what
+// the flags alone decide, and restore does the rest: open, prepare, sample, finish, save. Each fills in
+// the fields named after it.
+type restoration struct {
+	flags    *restoreOptions
+	console  *console
+	progress func(sampler.Progress)
+	input    string
+
+	// settled by newRestoration
+	settings spgd.Settings     // of SPGD; the step size may be left to prepare
+	set      map[string]string // of another method
+	again    *earlier          // the result that is repeated, or nil
+
+	// open
+	start   time.Time
+	problem *problem
+	write   imageio.WriteOptions
+
+	// prepare
+	denoiser prior.Denoiser
+	options  spgd.Options // of sample, with its observers
+	record   *report.Run  // all that is known; complete when restore returns
+	load     time.Duration
+
+	// sample and finish
+	result *spgd.Result
+	image  *imageio.Image // as the output file holds it
+
+	// save
+	note string // how the result compares with the one that is repeated
+}
+
+// newRestoration checks the flags of a restoration of the input and its output, without opening more
+// of the input than tells whether it is a measurement file.
+func newRestoration(c *console, o *restoreOptions, f *pflag.FlagSet, input string) (*restoration, error) {
+	r := &restoration{flags: o, console: c, progress: newProgress(c).report, input: input}
+	var err error
+	if r.settings, r.set, r.again, err = o.settle(f); err != nil {
+		return nil, err
+	}
+	fromMeasurement := isMeasurement(input)
+	if r.again != nil && fromMeasurement != (r.again.run.TaskSettings == nil) {
+		return nil, as(errInput, fmt.Errorf("%s is not the input that %s was made with: only one of them is a measurement file", input, r.again.path))
+	}
+	if err := o.checkTask(f, fromMeasurement); err != nil {
+		return nil, err
+	}
+	return r, o.output.check(input, o.task.Mask, o.task.Kernel, o.prior)
+}
+
+// restore does the whole work.
+func (r *restoration) restore(ctx context.Context, q *equipment) error {
+	if err := r.open(); err != nil {
+		return err
+	}
+	if err := r.prepare(q); err != nil {
+		return err
+	}
+	if err := r.sample(ctx, q); err != nil {
+		return err
+	}
+	if err := r.finish(ctx, q); err != nil {
+		return err
+	}
+	return r.save(ctx)
+}
+
+// open reads the input and settles how the output is stored.
+func (r *restoration) open() (err error) {
+	r.start = time.Now()
+	if isMeasurement(r.input) {
+		r.problem, err = loadMeasurement(r.input)
+	} else {
+		r.problem, err = r.flags.readDegraded(r.input)
+	}
+	if err != nil {
+		return err
+	}
+	p := r.problem
+	write, lost := r.flags.output.writeOptions(p.picture, p.alpha, p.channels())
+	r.write, p.warnings = write, append(p.warnings, lost...)
+	for _, w := range p.warnings {
+		r.console.warn(w)
+	}
+	return nil
+}
+
+// prepare settles the method and makes the record, which --from compares with the earlier one.
+func (r *restoration) prepare(q *equipment) error {
+	denoiser, priorRecord, err := q.prior()
+	if err != nil {
+		return err
+	}
+	p, c := r.problem, r.console
+	r.denoiser, r.load = denoiser, time.Since(r.start)
+	r.options = spgd.Options{Seed: r.flags.seed, Progress: r.progress}
+	methodLog, samplerRecord, err := r.flags.choose(r.set, p.Measurement, &r.settings, &r.options)
+	if err != nil {
+		return err
+	}
+	height, width := p.Operator.ImageSize()
+	run := report.New("restore")
+	run.Task, run.Operator, run.Noise, run.Seed = p.Task.Name, p.Operator.Name(), noiseRecord(p.Noise), r.flags.seed
+	run.TaskSettings = p.settings
+	run.Input = &p.file
+	run.Image = report.Size{Width: width, Height: height, Channels: p.channels()}
+	run.Measurement = measurementSize(p.Operator)
+	run.Padded = paddedSize(height, width, denoiser.SizeMultiple())
+	run.Prior, run.Engine = priorRecord, r.flags.engineOptions.record()
+	run.Sampler = samplerRecord
+	run.Warnings = p.warnings
+	run.Output = r.flags.output.record(p.picture, height, width, p.channels(), r.write)
+	r.record = run
+	if r.again != nil {
+		run.Repeat = &report.Repeat{}
+		if run.Repeat.Differences, err = r.again.check(r.flags, run); err != nil {
+			return err
+		}
+		for _, d := range run.Repeat.Differences {
+			c.warn("the bytes will not be those of " + r.again.path + ": " + d)
+		}
+	}
+	c.logf("%s on %dx%d pixels, %s, prior %s, seed %d", p.Operator.Name(), width, height, describeNoise(p.Noise, p.Operator), denoiser.Name(), r.flags.seed)
+	c.logf("%s", methodLog)
+	return nil
+}
+
+// sample runs the method.
+func (r *restoration) sample(ctx context.Context, q *equipment) (err error) {
+	r.result, err = spgd.Restore(ctx, q.Engine, r.denoiser, r.problem.Measurement, r.settings, r.options)
+	r.console.endProgress()
+	return err
+}
+
+// finish makes the picture of the result and judges it.
+func (r *restoration) finish(ctx context.Context, q *equipment) (err error) {
+	r.image = r.result.Images[0]
+	if r.problem.channels() == 1 {
+		r.image = r.image.Grey()
+	}
+	if err := imageio.Clip(r.image, r.write.Profile); err != nil { // as the file does
+		return err
+	}
+	cost := r.result.Run.Cost
+	r.record.Cost = &report.Cost{Forwards: cost.Forwards, VJPs: cost.VJPs, NFE: cost.NFE()}
+	r.record.DataFit, err = dataFit(ctx, q.Engine, r.problem.Measurement, r.image)
+	return err
+}
+
+// save writes the output file, with the record inside, and adds to the record what the file does not
+// hold.
+func (r *restoration) save(ctx context.Context) (err error) {
+	if r.write.Metadata, err = metadata(r.record); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.again == nil {
+		err = as(errOutput, imageio.Write(r.flags.output.path, r.image, r.write))
+	} else {
+		repeat := r.record.Repeat
+		repeat.Identical, err = r.again.write(r.flags, r.image, r.write)
+		r.note = ", identical to " + r.again.path
+		if !repeat.Identical {
+			r.note = ", not identical to " + r.again.path
+		}
+	}
+	if err != nil {
+		return err
+	}
+	run := r.result.Run
+	r.record.Timings = &report.Timings{
+		Load: seconds(r.load), Compile: seconds(run.Compile), Sample: seconds(run.Elapsed - run.Compile), Total: seconds(time.Since(r.start)),
+	}
+	r.record.Steps = stepRecords(run.Records)
+	return nil
+}
+
+// print writes the result to stdout.
+func (r *restoration) print() error {
+	if r.console.json {
+		return r.console.printJSON(r.record)
+	}
+	run := r.record
+	return r.console.printf("%s: %s, %dx%d, %d evaluations of the prior and %d with gradient in %s, residual %.4f (noise %s)%s\n",
+		run.Output.Path, run.Operator, run.Image.Width, run.Image.Height, run.Cost.Forwards, run.Cost.VJPs, duration(float64(run.Timings.Total)),
+		float64(run.DataFit.ResidualRMS), number(float64(run.Noise.Sigma)), r.note)
+}
