@@ -8,14 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 )
 
 // WriteFileAtomic writes a file through a temporary one beside it, so that path holds either what
 // it held before or everything that write wrote, whatever fails or stops in between. The data is
 // flushed to the disk before the rename. An existing file keeps its permissions and a symbolic
 // link stays one (its target is replaced); a new file gets 0644 less the umask. If write or
-// anything else fails nothing is left behind.
+// anything else fails nothing is left behind; what a process leaves that is killed is removed by the
+// next CheckWritable in the directory.
 func WriteFileAtomic(path string, write func(io.Writer) error) (err error) {
 	target, mode, err := resolveOutput(path)
 	if err != nil {
@@ -27,8 +27,7 @@ func WriteFileAtomic(path string, write func(io.Writer) error) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+			dropTemporary(f)
 		}
 	}()
 	buf := bufio.NewWriterSize(f, 1<<16)
@@ -46,10 +45,7 @@ func WriteFileAtomic(path string, write func(io.Writer) error) (err error) {
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
 	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
-	}
-	if err := os.Rename(f.Name(), target); err != nil {
+	if err := moveTemporary(f, target); err != nil {
 		return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
 	}
 	// The rename itself reaches the disk with its directory. Where a directory cannot be
@@ -62,20 +58,21 @@ func WriteFileAtomic(path string, write func(io.Writer) error) (err error) {
 }
 
 // CheckWritable says whether WriteFileAtomic could write path now: its directory exists and a
-// file can be made there, and path is not a directory, a device or a pipe. Nothing is changed. It
-// is meant to be called before long work starts.
+// file can be made there, and path is not a directory, a device or a pipe. It is meant to be called
+// before long work starts. Nothing is changed, except that temporary files are removed which killed
+// processes have left in the directory.
 func CheckWritable(path string) error {
 	target, _, err := resolveOutput(path)
 	if err != nil {
 		return err
 	}
+	removeStale(filepath.Dir(target))
 	// Only trying tells: permissions, read-only mounts and quotas do not show in the mode bits.
 	f, err := createBeside(target)
 	if err != nil {
 		return fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
 	}
-	f.Close()
-	os.Remove(f.Name())
+	dropTemporary(f)
 	return nil
 }
 
@@ -111,20 +108,6 @@ func resolveOutput(path string) (target string, mode fs.FileMode, err error) {
 		return "", 0, fmt.Errorf("imageio: cannot write %s: %w", path, pathCause(err))
 	}
 	return target, st.Mode().Perm(), nil
-}
-
-// createBeside makes a new, empty, hidden file in the directory of path. os.CreateTemp would give
-// it 0600, which the rename would carry over.
-func createBeside(path string) (*os.File, error) {
-	for i := 0; ; i++ {
-		// The number of the process keeps two of them apart; i what one does at the same time.
-		name := filepath.Join(filepath.Dir(path), ".spgd-"+strconv.Itoa(os.Getpid())+"-"+strconv.Itoa(i)+".tmp")
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if errors.Is(err, fs.ErrExist) && i < 1000 {
-			continue
-		}
-		return f, err
-	}
 }
 
 // pathCause drops the path that package os puts before the cause: it is the temporary file's.
