@@ -1,7 +1,8 @@
-// Package metric compares two images: PSNR and SSIM.
+// Package metric compares two images: PSNR, SSIM, MS-SSIM, HaarPSI and MDSI. Package metric/lpips
+// compares them by a network.
 //
-// Both are taken on the data range [0,1]: values are mapped from [-1,1] by (v+1)/2 and clipped, as
-// they would be when the image is written to a file. Computation is in float64.
+// Values are mapped from [-1,1] to [0,1] by (v+1)/2 and clipped, as they would be when the image
+// is written to a file. Computation is in float64.
 package metric
 
 import (

@@ -31,7 +31,8 @@ func SSIM(a, b *imageio.Image) (float64, error) {
 	}
 	var sum float64
 	for c := range a.Channels {
-		sum += ssimChannel(a, b, c)
+		mean, _ := ssimMeans(channel(a, c), channel(b, c))
+		sum += mean
 	}
 	return sum / float64(a.Channels), nil
 }
@@ -49,11 +50,13 @@ func ssimWindow() (w [ssimTaps]float64) {
 	return w
 }
 
-// ssimChannel walks down the image with the last 11 rows of a, b, aa, bb and ab, each already
-// averaged along the row, so that memory does not grow with the image's height.
-func ssimChannel(a, b *imageio.Image, c int) float64 {
+// ssimMeans returns the means of the structural similarity and of its factor of contrast and
+// structure, (2 cov + C2)/(var + var + C2). It walks down the images with the last 11 rows of a, b,
+// aa, bb and ab, each already averaged along the row, so that memory does not grow with their
+// height.
+func ssimMeans(a, b grid) (similarity, structure float64) {
 	window := ssimWindow()
-	w, n := a.Width-2*ssimRadius, a.Channels
+	w := a.width - 2*ssimRadius
 	const moments = 5
 	var ring [ssimTaps][moments][]float64
 	for i := range ring {
@@ -63,14 +66,15 @@ func ssimChannel(a, b *imageio.Image, c int) float64 {
 	}
 	var wide [moments][]float64
 	for m := range moments {
-		wide[m] = make([]float64, a.Width)
+		wide[m] = make([]float64, a.width)
 	}
-	var total float64
-	for y := range a.Height {
-		for x := range a.Width {
-			i := (y*a.Width+x)*n + c
-			p, q := unit(a.Pix[i]), unit(b.Pix[i])
-			wide[0][x], wide[1][x], wide[2][x], wide[3][x], wide[4][x] = p, q, p*p, q*q, p*q
+	var total, totalStructure float64
+	for y := range a.height {
+		a.row(y, wide[0])
+		b.row(y, wide[1])
+		for x, p := range wide[0] {
+			q := wide[1][x]
+			wide[2][x], wide[3][x], wide[4][x] = p*p, q*q, p*q
 		}
 		for m, dst := range ring[y%ssimTaps] {
 			for x := range dst {
@@ -84,7 +88,7 @@ func ssimChannel(a, b *imageio.Image, c int) float64 {
 		if y < 2*ssimRadius {
 			continue
 		}
-		var rowSum float64
+		var rowSum, rowStructure float64
 		for x := range w {
 			var mean [moments]float64
 			for k, weight := range window {
@@ -97,8 +101,11 @@ func ssimChannel(a, b *imageio.Image, c int) float64 {
 			ma, mb := mean[0], mean[1]
 			va, vb, vab := mean[2]-ma*ma, mean[3]-mb*mb, mean[4]-ma*mb
 			rowSum += (2*ma*mb + ssimC1) * (2*vab + ssimC2) / ((ma*ma + mb*mb + ssimC1) * (va + vb + ssimC2))
+			rowStructure += (2*vab + ssimC2) / (va + vb + ssimC2)
 		}
 		total += rowSum
+		totalStructure += rowStructure
 	}
-	return total / float64(w*(a.Height-2*ssimRadius))
+	places := float64(w * (a.height - 2*ssimRadius))
+	return total / places, totalStructure / places
 }
