@@ -141,11 +141,16 @@ func (r *Run) inputs(st Stage, scalars Scalars) (in, temporary []*tensors.Tensor
 			return nil, nil, fmt.Errorf("sampler: %s runs without its scalar %q", st.Name, name)
 		}
 	}
-	for range st.Noise {
-		temporary = append(temporary, r.normals(r.driver.stateShape(r.batch)))
-	}
-	for range st.MeasurementNoise {
-		temporary = append(temporary, r.normals(r.driver.measurementShape(r.batch)))
+	for i := range len(st.Noise) + len(st.MeasurementNoise) {
+		shape := r.driver.stateShape(r.batch)
+		if i >= len(st.Noise) {
+			shape = r.driver.measurementShape(r.batch)
+		}
+		z, err := r.normals(shape)
+		if err != nil {
+			return nil, nil, err
+		}
+		temporary = append(temporary, z)
 	}
 	for _, name := range st.Scalars {
 		temporary = append(temporary, tensors.FromScalar(float32(scalars[name])))
@@ -154,18 +159,19 @@ func (r *Run) inputs(st Stage, scalars Scalars) (in, temporary []*tensors.Tensor
 }
 
 // normals draws the next standard normal numbers of every image's stream of the outer step.
-func (r *Run) normals(s shapes.Shape) *tensors.Tensor {
+func (r *Run) normals(s shapes.Shape) (*tensors.Tensor, error) {
 	if r.noise == nil {
 		for i := range r.batch {
 			r.noise = append(r.noise, rng.New(r.job.Seed, r.imageIndex(i), uint32(r.k), rng.Sampler))
 		}
 	}
-	v := make([]float32, s.Size())
-	size := len(v) / r.batch
-	for i, stream := range r.noise {
-		stream.FillNormal(v[i*size:][:size])
-	}
-	return tensors.FromFlatDataAndDimensions(v, s.Dimensions...)
+	return r.driver.engine.Make(func(v []float32) error {
+		size := len(v) / r.batch
+		for i, stream := range r.noise {
+			stream.FillNormal(v[i*size:][:size])
+		}
+		return nil
+	}, s.Dimensions...)
 }
 
 // imageIndex names the random streams of image i of the batch.

@@ -80,16 +80,16 @@ func (r *Run) startState() (*tensors.Tensor, error) {
 		}
 		return x, nil
 	}
-	d := r.driver.stateShape(r.batch).Dimensions
-	size := d[1] * d[2] * d[3]
-	noise := make([]float32, r.batch*size)
-	for i := range r.batch {
-		rng.New(r.job.Seed, r.imageIndex(i), 0, rng.XStart).FillNormal(noise[i*size:][:size])
-	}
-	for i := range noise {
-		noise[i] *= float32(r.sigmas[0])
-	}
-	return tensors.FromFlatDataAndDimensions(noise, d...), nil
+	return r.driver.engine.Make(func(noise []float32) error {
+		size := len(noise) / r.batch
+		for i := range r.batch {
+			rng.New(r.job.Seed, r.imageIndex(i), 0, rng.XStart).FillNormal(noise[i*size:][:size])
+		}
+		for i := range noise {
+			noise[i] *= float32(r.sigmas[0])
+		}
+		return nil
+	}, r.driver.stateShape(r.batch).Dimensions...)
 }
 
 func (r *Run) steps() int { return len(r.sigmas) - 1 }
@@ -250,7 +250,11 @@ func (r *Run) check(names []string, reports Reports) error {
 
 // image copies a state tensor to the host.
 func (r *Run) image(name string) (*tensors.Tensor, error) {
-	t, err := r.state[name].LocalClone()
+	var t *tensors.Tensor
+	err := r.driver.engine.View(r.state[name], func(data []float32) error {
+		t = tensors.FromFlatDataAndDimensions(data, r.state[name].Shape().Dimensions...)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("sampler: reading images: %w", err)
 	}

@@ -121,6 +121,22 @@ func (b *Backend) BufferOfHost(flat any, shape shapes.Shape) (*Buffer, error) {
 	return &Buffer{shape: shape.Clone(), flat: flat}, nil
 }
 
+// NewBuffer makes a buffer of float32 numbers that the caller writes, to data, before it is first used.
+// What data holds until then is undefined.
+func (b *Backend) NewBuffer(shape shapes.Shape) (buffer *Buffer, data []float32, err error) {
+	if !isFloat32(shape) {
+		return nil, nil, fmt.Errorf("cpu: NewBuffer: the shape is %s, want float32", shape)
+	}
+	if buffer, err = newBuffer(shape.Clone()); err != nil {
+		return nil, nil, err
+	}
+	return buffer, flatOf[float32](buffer), nil
+}
+
+// Data is the buffer's data, a slice of its shape's type that must not be changed; nil once it is
+// finalized.
+func (b *Buffer) Data() any { return b.flat }
+
 // checkFlat tells whether flat is a slice of the shape's elements.
 func checkFlat(flat any, shape shapes.Shape) error {
 	t := reflect.TypeOf(flat)
