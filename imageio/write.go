@@ -89,7 +89,7 @@ func Write(path string, m *Image, o WriteOptions) error {
 	}
 	return WriteFileAtomic(path, func(w io.Writer) error {
 		if err := Encode(w, m, format, o); err != nil {
-			return fmt.Errorf("imageio: %s is not written: %w", path, pathCause(err))
+			return fmt.Errorf("imageio: %s is not written: %w", path, err)
 		}
 		return nil
 	})

@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
-	"io"
 	"math"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -202,92 +199,6 @@ func TestWriteErrors(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "new.png")); err == nil {
 		t.Error("CheckOutput made the file")
-	}
-}
-
-func TestWriteFileAtomic(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "out")
-	put := func(s string) func(io.Writer) error {
-		return func(w io.Writer) error { _, err := io.WriteString(w, s); return err }
-	}
-	content := func(want string) {
-		t.Helper()
-		if b, err := os.ReadFile(path); err != nil || string(b) != want {
-			t.Fatalf("file holds %q (%v), want %q", b, err, want)
-		}
-		onlyFile(t, dir, "out")
-	}
-	if err := WriteFileAtomic(path, put("one")); err != nil {
-		t.Fatal(err)
-	}
-	content("one")
-	boom := errors.New("boom")
-	if err := WriteFileAtomic(path, func(w io.Writer) error { put("half")(w); return boom }); !errors.Is(err, boom) {
-		t.Fatalf("error %v", err)
-	}
-	content("one")
-	if runtime.GOOS != "windows" {
-		if st, _ := os.Stat(path); st.Mode().Perm()&^0o644 != 0 || st.Mode().Perm()&0o600 != 0o600 {
-			t.Errorf("new file has mode %v", st.Mode())
-		}
-		if err := os.Chmod(path, 0o640); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := WriteFileAtomic(path, put("two")); err != nil {
-		t.Fatal(err)
-	}
-	content("two")
-	if runtime.GOOS == "windows" {
-		return
-	}
-	if st, _ := os.Stat(path); st.Mode().Perm() != 0o640 {
-		t.Errorf("the file's mode became %v", st.Mode())
-	}
-	// A symbolic link stays one.
-	other := t.TempDir()
-	link := filepath.Join(other, "link")
-	if err := os.Symlink(path, link); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteFileAtomic(link, put("three")); err != nil {
-		t.Fatal(err)
-	}
-	content("three")
-	onlyFile(t, other, "link")
-	if st, _ := os.Lstat(link); st.Mode()&os.ModeSymlink == 0 {
-		t.Error("the link was replaced")
-	}
-	dangling := filepath.Join(other, "dangling")
-	if err := os.Symlink(filepath.Join(other, "absent"), dangling); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteFileAtomic(dangling, put("x")); err == nil {
-		t.Error("a link to nothing was replaced")
-	}
-	// A socket stands for all that is neither file nor folder. A device of the system does not serve:
-	// were it replaced in a test run by root, the machine would have lost it.
-	socket := filepath.Join(other, "s")
-	if l, err := net.Listen("unix", socket); err == nil { // paths of sockets are short
-		defer l.Close()
-		if err := WriteFileAtomic(socket, put("x")); err == nil {
-			t.Error("a socket was replaced")
-		}
-	} else {
-		t.Logf("no socket: %v", err)
-	}
-	if err := WriteFileAtomic("", put("x")); err == nil {
-		t.Error("an empty path was accepted")
-	}
-	if os.Geteuid() != 0 { // root may write anywhere
-		if err := os.Chmod(dir, 0o500); err != nil {
-			t.Fatal(err)
-		}
-		defer os.Chmod(dir, 0o700)
-		if err := CheckWritable(path); !errors.Is(err, os.ErrPermission) {
-			t.Errorf("read-only directory: %v", err)
-		}
 	}
 }
 

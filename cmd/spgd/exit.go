@@ -139,7 +139,7 @@ func exitCode(err error) int {
 // user of the command line gets the sentence without them.
 var packageNames = []string{
 	"engine", "cpu", "kernel", "checkpoint", "prior", "operator", "measurement", "sampler",
-	"metric", "imageio", "report", "spgd",
+	"metric", "imageio", "report", "spgd", "atomicfile",
 }
 
 // message is what the user is told about an error: one sentence in one line. Only an internal error
