@@ -69,13 +69,28 @@ type Program struct {
 // node per shape and returns the outputs; what it panics with comes back as an error.
 func (e *Engine) Compile(name string, inputs []shapes.Shape, build func(in []*graph.Node) []*graph.Node) (p *Program, err error) {
 	defer rescue(name, &err)
+	g, in := e.parameters(name, inputs)
+	g.Compile(build(in)...)
+	return &Program{engine: e, name: name, inputs: inputs, graph: g}, nil
+}
+
+// Trace builds a graph as Compile does, for its nodes to be looked at, and throws it away.
+func (e *Engine) Trace(name string, inputs []shapes.Shape, build func(in []*graph.Node)) (err error) {
+	defer rescue(name, &err)
+	g, in := e.parameters(name, inputs)
+	build(in)
+	g.Finalize()
+	return nil
+}
+
+// parameters begins a graph.
+func (e *Engine) parameters(name string, inputs []shapes.Shape) (*graph.Graph, []*graph.Node) {
 	g := graph.NewGraph(e.backend, name)
 	in := make([]*graph.Node, len(inputs))
 	for i, s := range inputs {
 		in[i] = graph.Parameter(g, fmt.Sprintf("in%d", i), s)
 	}
-	g.Compile(build(in)...)
-	return &Program{engine: e, name: name, inputs: inputs, graph: g}, nil
+	return g, in
 }
 
 // Run executes the program. Inputs that are not on the backend yet are uploaded and stay there,
