@@ -85,8 +85,7 @@ type Options struct {
 	Seed uint64
 	// Images are those indices; nil means 0 to N-1.
 	Images []uint32
-	// Progress, if not nil, is called after every evaluation of the denoiser, and where that works in
-	// tiles after every batch of them.
+	// Progress, if not nil, is called after every evaluation of the denoiser.
 	Progress func(sampler.Progress)
 	// Observers are called after every outer step.
 	Observers []sampler.Observer
@@ -103,7 +102,8 @@ type Result struct {
 	Method sampler.Sampler
 	// Settings are those of SPGD; of another method they are zero.
 	Settings Settings
-	// Run has the records of the steps, the cost and the times.
+	// Run has the records of the steps, the cost and the times. Its tensors are in the memory of Images
+	// and Estimates.
 	Run *sampler.Result
 }
 
@@ -124,8 +124,12 @@ func Restore(ctx context.Context, e *engine.Engine, d prior.Denoiser, m *measure
 		return nil, err
 	}
 	defer driver.Close()
-	y := m.Tensor()
-	defer func() { _ = y.FinalizeAll() }() // frees the copy on the device
+	h, w, c := m.Operator.MeasurementSize()
+	y, err := e.Borrow(m.Y, m.Len(), h, w, c)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = y.FinalizeAll() }()
 	run, err := driver.Run(ctx, method, sampler.Job{
 		Y: y, Seed: o.Seed, Images: o.Images, Progress: o.Progress, Observers: o.Observers,
 	})
@@ -157,14 +161,14 @@ func restoration(m *measurement.Measurement, s Settings, o Options) (sampler.Sam
 	return sampler.SPGD{Settings: s}, s, s.Validate()
 }
 
-// images splits a tensor of [N,H,W,C].
+// images splits a tensor of [N,H,W,C], whose memory they share.
 func images(t *tensors.Tensor) ([]*imageio.Image, error) {
 	d := t.Shape().Dimensions
 	out := make([]*imageio.Image, d[0])
 	err := t.ConstFlatData(func(flat any) {
 		for i := range out {
-			out[i] = imageio.New(d[1], d[2], d[3])
-			copy(out[i].Pix, flat.([]float32)[i*len(out[i].Pix):])
+			size := d[1] * d[2] * d[3]
+			out[i] = &imageio.Image{Height: d[1], Width: d[2], Channels: d[3], Pix: flat.([]float32)[i*size:][:size:size]}
 		}
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/graph"
@@ -57,53 +58,87 @@ func (e *Engine) Close() {
 	e.backend.Finalize()
 }
 
+// Trim lets go of memory that the backend keeps for programs to come, and gives what is free back to
+// the system: before something else needs it.
+func (e *Engine) Trim() {
+	if b, ok := e.backend.(*cpu.Backend); ok {
+		b.Trim()
+	}
+	debug.FreeOSMemory()
+}
+
 // Program is a graph compiled for fixed input shapes.
 type Program struct {
 	engine *Engine
 	name   string
 	inputs []shapes.Shape
 	graph  *graph.Graph
+	cpu    *cpu.Executable // behind the graph, on this program's CPU backend
 }
 
 // Compile builds and compiles a graph whose parameters have the given shapes. build gets one
 // node per shape and returns the outputs; what it panics with comes back as an error.
 func (e *Engine) Compile(name string, inputs []shapes.Shape, build func(in []*graph.Node) []*graph.Node) (p *Program, err error) {
 	defer rescue(name, &err)
-	g, in := e.parameters(name, inputs)
-	g.Compile(build(in)...)
-	return &Program{engine: e, name: name, inputs: inputs, graph: g}, nil
-}
-
-// Trace builds a graph as Compile does, for its nodes to be looked at, and throws it away.
-func (e *Engine) Trace(name string, inputs []shapes.Shape, build func(in []*graph.Node)) (err error) {
-	defer rescue(name, &err)
-	g, in := e.parameters(name, inputs)
-	build(in)
-	g.Finalize()
-	return nil
-}
-
-// parameters begins a graph.
-func (e *Engine) parameters(name string, inputs []shapes.Shape) (*graph.Graph, []*graph.Node) {
 	g := graph.NewGraph(e.backend, name)
 	in := make([]*graph.Node, len(inputs))
 	for i, s := range inputs {
 		in[i] = graph.Parameter(g, fmt.Sprintf("in%d", i), s)
 	}
-	return g, in
+	g.Compile(build(in)...)
+	p = &Program{engine: e, name: name, inputs: inputs, graph: g}
+	if b, ok := e.backend.(*cpu.Backend); ok {
+		p.cpu = b.Latest()
+	}
+	return p, nil
+}
+
+// Memory says what a run takes beside its inputs, of which some may be donated (nil: none). It is known
+// on this program's CPU backend only.
+func (p *Program) Memory(donated []bool) (m cpu.Memory, known bool) {
+	if p.cpu == nil {
+		return m, false
+	}
+	return p.cpu.Memory(donated), true
+}
+
+// InputBytes is the size of the inputs.
+func (p *Program) InputBytes() int {
+	n := 0
+	for _, s := range p.inputs {
+		n += int(s.Memory())
+	}
+	return n
 }
 
 // Run executes the program. Inputs that are not on the backend yet are uploaded and stay there,
 // so a tensor that is passed again costs nothing (see Share for large ones); outputs stay on the
 // backend until read.
 func (p *Program) Run(inputs ...*tensors.Tensor) (outputs []*tensors.Tensor, err error) {
+	return p.RunDonating(inputs, nil)
+}
+
+// RunDonating is Run with inputs that are given up: donated says which (nil: none). Their memory
+// serves what is computed after they were read for the last time. They are finalized, whether there
+// is an error or not.
+func (p *Program) RunDonating(inputs []*tensors.Tensor, donated []bool) (outputs []*tensors.Tensor, err error) {
 	defer rescue(p.name, &err)
+	defer func() {
+		for i, t := range inputs {
+			if donated != nil && donated[i] {
+				_ = t.FinalizeAll() // it is not used again
+			}
+		}
+	}()
 	if len(inputs) != len(p.inputs) {
 		return nil, fmt.Errorf("engine: %s: %d inputs, want %d", p.name, len(inputs), len(p.inputs))
 	}
+	if donated != nil && len(donated) != len(inputs) {
+		return nil, fmt.Errorf("engine: %s: %d inputs and %d marks of those that are donated", p.name, len(inputs), len(donated))
+	}
 	in := make([]any, len(inputs))
 	for i, t := range inputs {
-		if !t.Shape().Equal(p.inputs[i]) {
+		if !t.Ok() || !t.Shape().Equal(p.inputs[i]) {
 			return nil, fmt.Errorf("engine: %s: input %d has shape %s, want %s", p.name, i, t.Shape(), p.inputs[i])
 		}
 		x, err := p.engine.input(t)
@@ -111,6 +146,12 @@ func (p *Program) Run(inputs ...*tensors.Tensor) (outputs []*tensors.Tensor, err
 			return nil, err
 		}
 		in[i] = x
+		if donated == nil || !donated[i] || x != t || slices.Contains(inputs[i+1:], t) || slices.Contains(inputs[:i], t) {
+			continue
+		}
+		if in[i], err = graph.DonateTensorBuffer(t, p.engine.backend, 0); err != nil {
+			return nil, fmt.Errorf("engine: %s: donating input %d: %w", p.name, i, err)
+		}
 	}
 	return p.graph.Run(in...), nil
 }

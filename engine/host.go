@@ -38,6 +38,28 @@ func (e *Engine) Make(fill func(data []float32) error, dims ...int) (*tensors.Te
 	return tensors.FromBuffer(b, buffer)
 }
 
+// Borrow returns a tensor on the backend whose elements are those of data, in row-major order, which
+// must not change as long as the tensor lives. On the CPU backend nothing is copied; the memory stays
+// the caller's.
+func (e *Engine) Borrow(data []float32, dims ...int) (*tensors.Tensor, error) {
+	shape := shapes.Make(dtypes.Float32, dims...)
+	b, ok := e.backend.(*cpu.Backend)
+	if !ok {
+		return e.Make(func(to []float32) error {
+			if len(data) != len(to) {
+				return fmt.Errorf("engine: %d elements for a tensor of shape %s", len(data), shape)
+			}
+			copy(to, data)
+			return nil
+		}, dims...)
+	}
+	buffer, err := b.BufferOfHost(data, shape)
+	if err != nil {
+		return nil, fmt.Errorf("engine: borrowing memory: %w", err)
+	}
+	return tensors.FromBuffer(b, buffer)
+}
+
 // View calls f with the elements of a float32 tensor, which f must neither change nor keep. A tensor
 // of the CPU backend is read where it lies. Unlike ConstFlatData, which leaves the tensor with a copy
 // in the host's memory for as long as it lives, View leaves nothing behind.

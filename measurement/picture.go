@@ -2,6 +2,7 @@ package measurement
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/operator"
@@ -22,7 +23,7 @@ func ImageSize(task operator.Task, height, width int) (int, int) {
 // the dropped pixels of y are set to 0, what A makes of them, whatever the picture shows there. For
 // colourisation a colour picture is converted by the operator's luma. Other tasks take a
 // grey picture as three equal channels. Phase retrieval is an error: its measurements are no
-// pictures. warnings are one sentence each, for the user.
+// pictures. The measurement may share the memory of the picture, which must not change any more. warnings are one sentence each, for the user.
 func FromImage(task operator.Task, img *imageio.Image, noise Noise, seed uint64, files operator.Files) (m *Measurement, warnings []string, err error) {
 	if err := task.Validate(); err != nil {
 		return nil, nil, err
@@ -33,8 +34,7 @@ func FromImage(task operator.Task, img *imageio.Image, noise Noise, seed uint64,
 	if task.Name == operator.TaskPhase {
 		return nil, nil, fmt.Errorf("measurement: phase retrieval measures amplitudes, not a picture: %w: give it a .safetensors measurement", ErrPicture)
 	}
-	pix, err := threeChannels(img)
-	if err != nil {
+	if err := checkChannels(img); err != nil {
 		return nil, nil, err
 	}
 	h, w := ImageSize(task, img.Height, img.Width)
@@ -42,8 +42,12 @@ func FromImage(task operator.Task, img *imageio.Image, noise Noise, seed uint64,
 	if err != nil {
 		return nil, nil, err
 	}
+	pix := img.RGB().Pix
 	switch o := op.(type) {
 	case *operator.Inpaint:
+		if img.Channels == 3 {
+			pix = slices.Clone(pix)
+		}
 		for i, keep := range o.Mask() {
 			if !keep {
 				clear(pix[3*i:][:3])

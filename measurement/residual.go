@@ -16,27 +16,26 @@ func (m *Measurement) Residual(ctx context.Context, e *engine.Engine, images []*
 	if len(images) != m.Len() {
 		return nil, 0, fmt.Errorf("measurement: %d images for the measurements of %d: %w", len(images), m.Len(), operator.ErrSize)
 	}
-	clean, err := Simulate(ctx, e, images, m.Operator, m.Task, Noise{}, 0)
-	if err != nil {
-		return nil, 0, err
-	}
 	_, _, channels := m.Operator.MeasurementSize()
 	var keep []bool
 	if o, ok := m.Operator.(*operator.Inpaint); ok {
 		keep = o.Mask()
 	}
-	size := len(m.Y) / m.Len()
 	sumSquares = make([]float64, m.Len())
-	for i := range sumSquares {
+	err = apply(ctx, e, images, m.Operator, func(i int, clean []float32) error {
 		entries = 0
-		for j, y := range m.Y[i*size:][:size] {
+		for j, y := range m.Y[i*len(clean):][:len(clean)] {
 			if keep != nil && !keep[j/channels] {
 				continue
 			}
-			d := float64(clean.Y[i*size+j]) - float64(y)
+			d := float64(clean[j]) - float64(y)
 			sumSquares[i] += d * d
 			entries++
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
 	}
 	return sumSquares, entries, nil
 }

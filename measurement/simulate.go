@@ -21,8 +21,24 @@ func Simulate(ctx context.Context, e *engine.Engine, images []*imageio.Image, op
 	if err := noise.Validate(); err != nil {
 		return nil, err
 	}
+	h, w, c := op.MeasurementSize()
+	entries := h * w * c
+	m := &Measurement{Y: make([]float32, len(images)*entries), Task: task, Operator: op, Noise: noise, Seed: seed}
+	err := apply(ctx, e, images, op, func(i int, clean []float32) error {
+		y := m.Y[i*entries:][:entries]
+		copy(y, clean)
+		return noise.Add(y, op, seed, uint32(i))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// apply calls see with A(x) of one image after the other, which see must not keep.
+func apply(ctx context.Context, e *engine.Engine, images []*imageio.Image, op operator.Operator, see func(i int, y []float32) error) error {
 	if len(images) == 0 {
-		return nil, fmt.Errorf("measurement: no image to measure: %w", ErrPicture)
+		return fmt.Errorf("measurement: no image to measure: %w", ErrPicture)
 	}
 	h, w := op.ImageSize()
 	in := append([]shapes.Shape{shapes.Make(dtypes.Float32, 1, h, w, 3)}, operator.DataShapes(op)...)
@@ -30,58 +46,44 @@ func Simulate(ctx context.Context, e *engine.Engine, images []*imageio.Image, op
 		return []*graph.Node{graph.Identity(op.Apply(in[1:], in[0]))}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("measurement: %w", err)
+		return fmt.Errorf("measurement: %w", err)
 	}
 	defer program.Close()
-
-	mh, mw, mc := op.MeasurementSize()
-	entries := mh * mw * mc
-	m := &Measurement{Y: make([]float32, len(images)*entries), Task: task, Operator: op, Noise: noise, Seed: seed}
 	for i, img := range images {
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("measurement: %w", err)
+			return fmt.Errorf("measurement: %w", err)
 		}
-		pix, err := threeChannels(img)
-		if err != nil {
-			return nil, err
+		if err := checkChannels(img); err != nil {
+			return err
 		}
 		if img.Height != h || img.Width != w {
-			return nil, fmt.Errorf("measurement: image of %dx%d pixels for %s on %dx%d: %w", img.Width, img.Height, op.Name(), w, h, operator.ErrSize)
+			return fmt.Errorf("measurement: image of %dx%d pixels for %s on %dx%d: %w", img.Width, img.Height, op.Name(), w, h, operator.ErrSize)
 		}
-		x := tensors.FromFlatDataAndDimensions(pix, 1, h, w, 3)
-		out, err := program.Run(append([]*tensors.Tensor{x}, op.Data()...)...)
+		x, err := e.Borrow(img.RGB().Pix, 1, h, w, 3)
 		if err != nil {
-			return nil, fmt.Errorf("measurement: %w", err)
+			return fmt.Errorf("measurement: %w", err)
 		}
-		y := m.Y[i*entries:][:entries]
-		if err := out[0].ConstFlatData(func(flat any) { copy(y, flat.([]float32)) }); err != nil {
-			return nil, fmt.Errorf("measurement: reading the result: %w", err)
+		inputs := append([]*tensors.Tensor{x}, op.Data()...)
+		donated := make([]bool, len(inputs))
+		donated[0] = true
+		out, err := program.RunDonating(inputs, donated)
+		if err != nil {
+			return fmt.Errorf("measurement: %w", err)
 		}
-		if err := noise.Add(y, op, seed, uint32(i)); err != nil {
-			return nil, err
+		if err := e.View(out[0], func(y []float32) error { return see(i, y) }); err != nil {
+			return err
 		}
-		for _, t := range []*tensors.Tensor{x, out[0]} {
-			if err := t.FinalizeAll(); err != nil {
-				return nil, fmt.Errorf("measurement: %w", err)
-			}
+		if err := out[0].FinalizeAll(); err != nil {
+			return fmt.Errorf("measurement: %w", err)
 		}
 	}
-	return m, nil
+	return nil
 }
 
-// threeChannels copies the picture's values, repeating a single channel.
-func threeChannels(img *imageio.Image) ([]float32, error) {
-	n := img.Height * img.Width
-	switch {
-	case n < 1 || len(img.Pix) != n*img.Channels:
-	case img.Channels == 3:
-		return append([]float32(nil), img.Pix...), nil
-	case img.Channels == 1:
-		pix := make([]float32, 0, 3*n)
-		for _, v := range img.Pix {
-			pix = append(pix, v, v, v)
-		}
-		return pix, nil
+// checkChannels says what is wrong with a picture's channels, as an ErrPicture.
+func checkChannels(img *imageio.Image) error {
+	if n := img.Height * img.Width; n < 1 || len(img.Pix) != n*img.Channels || img.Channels != 1 && img.Channels != 3 {
+		return fmt.Errorf("measurement: picture of %dx%d pixels with %d channels: %w: it must have 1 or 3 channels", img.Width, img.Height, img.Channels, ErrPicture)
 	}
-	return nil, fmt.Errorf("measurement: picture of %dx%d pixels with %d channels: %w: it must have 1 or 3 channels", img.Width, img.Height, img.Channels, ErrPicture)
+	return nil
 }

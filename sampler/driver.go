@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
@@ -49,37 +48,6 @@ type Shaper interface {
 	StateShape(name string, x shapes.Shape) shapes.Shape
 }
 
-// Sparing is implemented by samplers that have state tensors which a run can do without. A driver with
-// tiles, for which every tensor of the size of an image counts, leaves them out: stages read zeros in
-// their place, and what they write there and report of them is dropped.
-type Sparing interface {
-	// Spared lists these state tensors, and the reports that make no sense without them.
-	Spared() (state, reports []string)
-}
-
-// spared are the names that a run does without.
-type spared struct {
-	state, reports map[string]bool
-	key            string // the same for equal states
-}
-
-// spared returns what runs of a sampler do without.
-func (d *Driver) spared(s Sampler) spared {
-	sp, ok := s.(Sparing)
-	if !ok || d.tiler == nil {
-		return spared{}
-	}
-	set := func(names []string) map[string]bool {
-		m := map[string]bool{}
-		for _, name := range names {
-			m[name] = true
-		}
-		return m
-	}
-	state, reports := sp.Spared()
-	return spared{set(state), set(reports), strings.Join(state, ", ")}
-}
-
 // Limited is implemented by samplers that cannot treat every operator.
 type Limited interface {
 	// Applies returns an error that wraps ErrOperator for an operator that it cannot treat.
@@ -94,75 +62,36 @@ type Driver struct {
 	operator operator.Operator
 	inverse  *operator.Inverse // of the operator, once a stage has needed it
 	programs map[programKey]*compiled
-	tiles    Tiles
-	tiler    *tiler // nil where images stay whole
 }
 
 type programKey struct {
 	sampler, stage string
 	batch          int
-	spared         string // state tensors, which depend on the sampler's settings
 }
 
-// compiled is a stage's program, or in a driver with tiles the pieces that it is cut into.
 type compiled struct {
 	*engine.Program
-	cut               *cutProgram
 	written, reported []string
 }
 
-func (c *compiled) close() {
-	if c.cut != nil {
-		c.cut.close()
-	} else {
-		c.Close()
-	}
-}
-
-// Option changes how a driver works.
-type Option func(d *Driver)
-
-// WithTiles lets a driver evaluate the denoiser tile by tile where an image is larger than a tile, with
-// the operator on the whole image. A run then does without what only its diagnostics need, see Sparing.
-func WithTiles(t Tiles) Option { return func(d *Driver) { d.tiles = t } }
-
 // NewDriver returns a driver. Programs are compiled when they are first needed, and released by
-// Close; the engine, the denoiser and the operator stay the caller's. The error of tiles that do not
-// serve is an ErrSettings.
-func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator, options ...Option) (*Driver, error) {
+// Close; the engine, the denoiser and the operator stay the caller's.
+func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator) (*Driver, error) {
 	if d.Channels() != 3 {
 		return nil, fmt.Errorf("sampler: %w: prior %s has %d channels, the operators take 3", ErrProblem, d.Name(), d.Channels())
 	}
 	if err := e.Share(d.Weights()...); err != nil {
 		return nil, fmt.Errorf("sampler: %w", err)
 	}
-	dr := &Driver{engine: e, denoiser: prior.AnySize(d), operator: op, programs: map[programKey]*compiled{}}
-	for _, o := range options {
-		o(dr)
-	}
-	h, w := op.ImageSize()
-	var err error
-	dr.tiler, err = newTiler(e, d, h, w, dr.tiles)
-	return dr, err
-}
-
-// Tiling is how the images are cut into tiles, nil if they stay whole.
-func (d *Driver) Tiling() *prior.Tiling {
-	if d.tiler == nil {
-		return nil
-	}
-	return d.tiler.tiling
+	return &Driver{engine: e, denoiser: prior.AnySize(d), operator: op, programs: map[programKey]*compiled{}}, nil
 }
 
 // Close releases the compiled programs.
 func (d *Driver) Close() {
 	for _, p := range d.programs {
-		p.close()
+		p.Close()
 	}
 	clear(d.programs)
-	if d.tiler != nil {
-		d.tiler.close()
-	}
 }
 
 // stateShape is the shape of the state tensors for a batch of n images.
@@ -182,8 +111,7 @@ type Job struct {
 	// XStart is the starting state at the first noise level, [N,H,W,C] of the operator's image
 	// size, float32. Nil means sigma n with n drawn from the seed.
 	XStart *tensors.Tensor
-	// Progress, if not nil, is called after every evaluation of the denoiser, and where that works in
-	// tiles after every batch of them.
+	// Progress, if not nil, is called after every evaluation of the denoiser.
 	Progress func(Progress)
 	// Observers are called after every outer step.
 	Observers []Observer
@@ -205,7 +133,7 @@ func (d *Driver) validate(j Job) (batch int, err error) {
 	if want := shapes.Make(dtypes.Float32, n, h, w, c); !j.Y.Shape().Equal(want) {
 		return 0, bad("the measurement has shape %s, operator %s makes %s", j.Y.Shape(), d.operator.Name(), want)
 	}
-	if err := finite(j.Y); err != nil {
+	if err := d.finite(j.Y); err != nil {
 		return 0, bad("the measurement holds %v", err)
 	}
 	if j.Images != nil && len(j.Images) != n {
@@ -215,7 +143,7 @@ func (d *Driver) validate(j Job) (batch int, err error) {
 		if want := d.stateShape(n); !j.XStart.Shape().Equal(want) {
 			return 0, bad("the starting state has shape %s, want %s", j.XStart.Shape(), want)
 		}
-		if err := finite(j.XStart); err != nil {
+		if err := d.finite(j.XStart); err != nil {
 			return 0, bad("the starting state holds %v", err)
 		}
 	}
@@ -223,19 +151,15 @@ func (d *Driver) validate(j Job) (batch int, err error) {
 }
 
 // finite returns an error that says what the tensor holds beside finite numbers.
-func finite(t *tensors.Tensor) (err error) {
-	readErr := t.ConstFlatData(func(flat any) {
-		for i, v := range flat.([]float32) {
+func (d *Driver) finite(t *tensors.Tensor) error {
+	return d.engine.View(t, func(data []float32) error {
+		for i, v := range data {
 			if v-v != 0 {
-				err = fmt.Errorf("%g (element %d)", v, i)
-				return
+				return fmt.Errorf("%g (element %d)", v, i)
 			}
 		}
+		return nil
 	})
-	if readErr != nil {
-		return readErr
-	}
-	return err
 }
 
 // Run restores a batch. The errors it returns wrap ErrSettings, ErrProblem or ErrDiverged where

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/pkg/core/tensors"
@@ -43,7 +42,6 @@ type Run struct {
 	sigmas  []float64
 	stages  map[string]Stage
 	state   map[string]*tensors.Tensor
-	spared  spared
 	noise   []*rng.Stream // by image, of the outer step in progress, once drawn from
 
 	k       int
@@ -65,12 +63,12 @@ func newRun(ctx context.Context, d *Driver, s Sampler, j Job, batch int) (*Run, 
 	}
 	c := s.StepCost()
 	r.total = Cost{c.Forwards * r.steps(), c.VJPs * r.steps()}
-	r.spared = d.spared(s)
 	for _, name := range append(s.State(), StateX0hat) {
-		if r.spared.state[name] {
-			continue
+		zero, err := d.engine.Make(func(v []float32) error { clear(v); return nil }, d.shapeOf(s, name, batch).Dimensions...)
+		if err != nil {
+			return nil, err
 		}
-		r.state[name] = tensors.FromShape(d.shapeOf(s, name, batch))
+		r.state[name] = zero
 	}
 	x, err := r.startState()
 	r.state[StateX] = x
@@ -79,14 +77,10 @@ func newRun(ctx context.Context, d *Driver, s Sampler, j Job, batch int) (*Run, 
 
 // startState returns a copy of the state the caller gave, or noise of the first level.
 func (r *Run) startState() (*tensors.Tensor, error) {
-	if r.job.XStart != nil {
-		x, err := r.job.XStart.LocalClone()
-		if err != nil {
-			return nil, fmt.Errorf("sampler: copying the starting state: %w", err)
-		}
-		return x, nil
-	}
 	return r.driver.engine.Make(func(noise []float32) error {
+		if r.job.XStart != nil {
+			return r.driver.engine.View(r.job.XStart, func(x []float32) error { copy(noise, x); return nil })
+		}
 		size := len(noise) / r.batch
 		for i := range r.batch {
 			rng.New(r.job.Seed, r.imageIndex(i), 0, rng.XStart).FillNormal(noise[i*size:][:size])
@@ -151,19 +145,11 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, temporary, err := r.inputs(st, scalars)
+	in, donated, err := r.inputs(st, p.written, scalars)
 	if err != nil {
 		return nil, err
 	}
-	var out []*tensors.Tensor
-	if p.cut != nil {
-		out, err = r.runCut(st, p, in, temporary)
-	} else {
-		out, err = p.Run(append(slices.Clone(r.driver.denoiser.Weights()), in...)...)
-		for _, t := range temporary {
-			free(t)
-		}
-	}
+	out, err := p.RunDonating(in, donated)
 	if err != nil {
 		return nil, err
 	}
@@ -180,8 +166,8 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 		return nil, err
 	}
 	r.cost = r.cost.plus(st.Cost)
-	if st.Cost.NFE() > 0 {
-		r.progress(0)
+	if r.job.Progress != nil && st.Cost.NFE() > 0 {
+		r.job.Progress(Progress{Step: r.k, Steps: r.steps(), Done: r.cost.Work(), Total: r.total.Work(), Cost: r.cost})
 	}
 	if v, ok := reports[reportLoss]; ok {
 		r.record.Loss = v
@@ -192,30 +178,29 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 	return reports, nil
 }
 
-// progress tells the caller how far the run is; work is that of a stage in progress.
-func (r *Run) progress(work float64) {
-	if r.job.Progress != nil {
-		r.job.Progress(Progress{Step: r.k, Steps: r.steps(), Done: r.cost.Work() + work, Total: r.total.Work(), Cost: r.cost})
-	}
-}
-
 // Keep gives the state tensor dst the value that src has now. Nothing is copied.
 func (r *Run) Keep(dst, src string) {
-	if !r.spared.state[dst] {
+	if r.state[dst] != r.state[src] {
 		r.set(dst, r.state[src])
 	}
 }
 
 // set replaces a state tensor, and frees the one before unless another name holds it too.
 func (r *Run) set(name string, t *tensors.Tensor) {
-	old := r.state[name]
+	if !r.shared(name) {
+		free(r.state[name])
+	}
 	r.state[name] = t
-	for _, other := range r.state {
-		if other == old {
-			return
+}
+
+// shared says whether a state tensor goes by another name too.
+func (r *Run) shared(name string) bool {
+	for other, t := range r.state {
+		if other != name && t == r.state[name] {
+			return true
 		}
 	}
-	free(old)
+	return false
 }
 
 // free releases a tensor's memory now rather than when the garbage collector sees it. It cannot

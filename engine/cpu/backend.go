@@ -100,8 +100,10 @@ type Backend struct {
 	arena     []byte // temporary values of the execution in progress
 	// arenaBytes is what the largest plan compiled so far needs of it.
 	arenaBytes int
+	latest     *Executable      // that was compiled, unless it is finalized
 	packs      []*kernel.Packed // per worker: a right operand of a product in progress
 	fft        fftCache
+	recycled   recycler // of buffers; has a lock of its own
 
 	// compile makes what an Executable runs: a plan, except in tests.
 	compile func(bd *Builder, outputs []*node) (runner, error)
@@ -207,6 +209,8 @@ func (b *Backend) Finalize() {
 	}
 	b.finalized = true
 	b.pool.Close()
+	b.recycled.clear()
+	b.arena, b.packs = nil, nil
 }
 
 // IsFinalized tells whether Finalize was called.

@@ -19,7 +19,8 @@ var ErrFinalized = errors.New("buffer was finalized or donated")
 // BufferFromFlatData has returned it, its data never changes.
 type Buffer struct {
 	shape shapes.Shape
-	flat  any // []T of the shape's data type; nil once finalized
+	flat  any  // []T of the shape's data type; nil once finalized
+	owned bool // nobody else holds the data, so that its memory may be used again
 
 	packed map[packedForm]*kernel.Packed // forms of the data that executions have made and kept
 }
@@ -55,18 +56,47 @@ func checkDevice(d backends.DeviceNum) error {
 	return nil
 }
 
-// BufferFinalize drops the buffer's data and what was made of it.
+// allocate makes a buffer with any content, in the memory of an earlier one if there is one.
+func (b *Backend) allocate(shape shapes.Shape) (*Buffer, error) {
+	if flat := b.recycled.take(shape); flat != nil {
+		return &Buffer{shape: shape, flat: flat, owned: true}, nil
+	}
+	buf, err := newBuffer(shape)
+	if err == nil {
+		buf.owned = true
+	}
+	return buf, err
+}
+
+// BufferFinalize drops the buffer's data and what was made of it. It waits for an execution in
+// progress, which may be reading it: later ones may use the memory again.
 func (b *Backend) BufferFinalize(buffer backends.Buffer) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	buf, err := checkBuffer(buffer)
 	if err != nil {
 		return err
 	}
-	buf.drop()
+	b.drop(buf)
 	return nil
 }
 
-// drop lets the data go, and the packed forms with it.
-func (b *Buffer) drop() { b.flat, b.packed = nil, nil }
+// drop lets a buffer's data go, and the packed forms with it.
+func (b *Backend) drop(buf *Buffer) {
+	if buf.owned && !b.finalized {
+		b.recycled.give(buf.flat)
+	}
+	buf.flat, buf.packed, buf.owned = nil, nil, false
+}
+
+// Trim lets go of the memory that the backend keeps for executions to come, of what it can make again.
+// It waits for an execution in progress.
+func (b *Backend) Trim() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.recycled.clear()
+	b.arena = nil
+}
 
 // BufferShape returns the shape of a buffer that was not finalized.
 func (b *Backend) BufferShape(buffer backends.Buffer) (shapes.Shape, error) {
@@ -104,7 +134,7 @@ func (b *Backend) BufferFromFlatData(d backends.DeviceNum, flat any, shape shape
 	if err := checkFlat(flat, shape); err != nil {
 		return nil, err
 	}
-	buf, err := newBuffer(shape.Clone())
+	buf, err := b.allocate(shape.Clone())
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +157,7 @@ func (b *Backend) NewBuffer(shape shapes.Shape) (buffer *Buffer, data []float32,
 	if !isFloat32(shape) {
 		return nil, nil, fmt.Errorf("cpu: NewBuffer: the shape is %s, want float32", shape)
 	}
-	if buffer, err = newBuffer(shape.Clone()); err != nil {
+	if buffer, err = b.allocate(shape.Clone()); err != nil {
 		return nil, nil, err
 	}
 	return buffer, flatOf[float32](buffer), nil

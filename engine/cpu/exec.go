@@ -18,9 +18,10 @@ type Executable struct {
 	runner     runner // nil once finalized
 }
 
-// runner computes the outputs from the parameters. b.mu is held.
+// runner computes the outputs from the parameters. It may drop those that are donated (nil: none are) as
+// soon as it has read them, and has to leave the others as they are. b.mu is held.
 type runner interface {
-	run(b *Backend, in []*Buffer) ([]*Buffer, error)
+	run(b *Backend, in []*Buffer, donated []bool) ([]*Buffer, error)
 }
 
 var _ backends.Executable = (*Executable)(nil)
@@ -30,8 +31,18 @@ func newExecutable(bd *Builder, outputs []*node) (*Executable, error) {
 	e.backend.mu.Lock()
 	defer e.backend.mu.Unlock()
 	var err error
-	e.runner, err = e.backend.compile(bd, outputs)
+	if e.runner, err = e.backend.compile(bd, outputs); err == nil {
+		e.backend.latest = e
+	}
 	return e, err
+}
+
+// Latest is the executable that the backend has compiled last, or nil. GoMLX's graphs do not show
+// theirs.
+func (b *Backend) Latest() *Executable {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.latest
 }
 
 // Finalize drops the program.
@@ -39,6 +50,9 @@ func (e *Executable) Finalize() {
 	e.backend.mu.Lock()
 	defer e.backend.mu.Unlock()
 	e.runner = nil
+	if e.backend.latest == e {
+		e.backend.latest = nil
+	}
 }
 
 // Inputs returns the names and shapes of the parameters.
@@ -58,7 +72,9 @@ func (e *Executable) Outputs() (out []shapes.Shape) {
 	return out
 }
 
-// Execute runs the program. A panic within an operation comes back as an error.
+// Execute runs the program. A panic within an operation comes back as an error. Inputs that are
+// donated are finalized, also if there is an error, and their memory is used for what is computed
+// after they were read for the last time.
 func (e *Executable) Execute(inputs []backends.Buffer, donate []bool, d backends.DeviceNum) (outputs []backends.Buffer, err error) {
 	b := e.backend
 	b.mu.Lock()
@@ -73,25 +89,52 @@ func (e *Executable) Execute(inputs []backends.Buffer, donate []bool, d backends
 	if err != nil {
 		return nil, err
 	}
+	var donated []bool
+	turnover := 0
+	for i, buf := range in {
+		if donate == nil || !donate[i] {
+			continue
+		}
+		if donated == nil {
+			donated = make([]bool, len(in))
+		}
+		donated[i] = buf.owned && count(in, buf) == 1
+		turnover += int(buf.shape.Memory())
+		defer func() {
+			if buf.flat != nil {
+				b.drop(buf)
+			}
+		}()
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			outputs, err = nil, fmt.Errorf("cpu: %q: internal error: %v\n%s", e.name, r, debug.Stack())
 		}
 	}()
-	out, err := e.runner.run(b, in)
+	for _, n := range e.outputs {
+		turnover += int(n.shape.Memory())
+	}
+	b.recycled.raise(turnover)
+	out, err := e.runner.run(b, in, donated)
 	if err != nil {
 		return nil, fmt.Errorf("%w (in %q)", err, e.name)
-	}
-	for i, buf := range in {
-		if donate != nil && donate[i] {
-			buf.drop()
-		}
 	}
 	outputs = make([]backends.Buffer, len(out))
 	for i, buf := range out {
 		outputs[i] = buf
 	}
 	return outputs, nil
+}
+
+// count is how often a buffer is among others.
+func count(in []*Buffer, buf *Buffer) int {
+	n := 0
+	for _, x := range in {
+		if x == buf {
+			n++
+		}
+	}
+	return n
 }
 
 func (e *Executable) checkInputs(inputs []backends.Buffer, donate []bool) ([]*Buffer, error) {

@@ -12,7 +12,7 @@ type interpreter struct {
 	outputs []*node
 }
 
-func (e interpreter) run(b *Backend, in []*Buffer) ([]*Buffer, error) {
+func (e interpreter) run(b *Backend, in []*Buffer, _ []bool) ([]*Buffer, error) {
 	need := make([]bool, len(e.bd.nodes))
 	for _, n := range e.outputs {
 		need[n.id] = true

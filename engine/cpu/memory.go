@@ -22,27 +22,54 @@ func (e *MemoryError) Error() string {
 // Unwrap returns ErrMemory.
 func (e *MemoryError) Unwrap() error { return ErrMemory }
 
-// checkMemory tells whether a plan fits: its arena, beyond what the backend holds already, its
-// outputs and the packed forms of kernels and matrices.
-func (b *Backend) checkMemory(p *plan) error {
-	need := max(0, p.arenaBytes-len(b.arena)) + p.strips.Bytes()
-	for _, v := range p.outputs {
-		need += int(v.shape.Memory())
+// Memory is what an executable takes beside its inputs, in bytes.
+type Memory struct {
+	// Temporary is the space for values in between, which all executables of a backend share, and for
+	// operands in the making.
+	Temporary int
+	// Packed are the forms of kernels and matrices that are kept with the inputs they are made of.
+	Packed int
+	// Outputs is the most that the outputs take at one time beyond what donated inputs leave to them.
+	Outputs int
+}
+
+// Memory says what a run takes if some of the inputs are donated (nil: none). Of an executable that is
+// finalized it is nothing.
+func (e *Executable) Memory(donated []bool) Memory {
+	e.backend.mu.Lock()
+	defer e.backend.mu.Unlock()
+	p, ok := e.runner.(*plan)
+	if !ok {
+		return Memory{}
 	}
+	return p.takes(donated)
+}
+
+// takes is the memory of a run.
+func (p *plan) takes(donated []bool) Memory {
+	m := Memory{Temporary: p.arenaBytes + p.strips.Bytes(), Outputs: p.growth(donated)}
 	packs := 0 // of right operands that are not kept
 	for _, s := range p.steps {
 		switch s := s.(type) {
 		case *convolutionStep:
-			need += s.conv.PackedBytes()
+			m.Packed += s.conv.PackedBytes()
 		case *productStep:
-			if s.keeps() {
-				need += s.packBytes()
+			if s.keeps() && (donated == nil || !donated[s.r.base.input()]) {
+				m.Packed += s.packBytes()
 			} else {
 				packs = max(packs, min(s.batch, p.workers)*s.packBytes())
 			}
 		}
 	}
-	return CheckMemory(need + packs)
+	m.Temporary += packs
+	return m
+}
+
+// checkMemory tells whether a plan fits: what it takes, but for the part of the arena that the backend
+// holds already.
+func (b *Backend) checkMemory(p *plan) error {
+	m := p.takes(nil)
+	return CheckMemory(m.Temporary - min(p.arenaBytes, len(b.arena)) + m.Packed + m.Outputs)
 }
 
 // CheckMemory tells whether the process can get need more bytes. The error is a MemoryError; where

@@ -22,7 +22,8 @@ type plan struct {
 	outputs  []*vertex
 	steps    []step
 
-	arenaBytes int // temporary values of one execution
+	memory     []stepMemory // by step
+	arenaBytes int          // temporary values of one execution
 	strips     kernel.Scratch
 	workers    int
 	algorithm  kernel.Algorithm // of convolutions with kernels that are packed once
@@ -105,6 +106,7 @@ func newPlan(b *Backend, bd *Builder, outputs []*node) *plan {
 	p.x = newExecution(b, p)
 	p.emit()
 	p.place()
+	p.schedule()
 	p.bindScratch()
 	return p
 }
@@ -465,16 +467,20 @@ func (p *plan) note(v *vertex, at int) {
 }
 
 // run executes the plan. b.mu is held.
-func (p *plan) run(_ *Backend, in []*Buffer) ([]*Buffer, error) {
+func (p *plan) run(_ *Backend, in []*Buffer, donated []bool) ([]*Buffer, error) {
 	x := p.x
 	defer x.end()
-	if err := x.begin(in); err != nil {
+	if err := x.begin(in, donated); err != nil {
 		return nil, err
 	}
-	for _, s := range p.steps {
+	for i, s := range p.steps {
+		if err := x.before(i); err != nil {
+			return nil, err
+		}
 		if err := s.run(x); err != nil {
 			return nil, err
 		}
+		x.after(i)
 	}
 	return slices.Clone(x.out), nil
 }

@@ -24,6 +24,8 @@ type execution struct {
 	halves [][]uint16  // by vertex: those that are narrowed
 	bufs   []*Buffer   // by vertex: every other stored value
 	out    []*Buffer
+	// donated are the inputs that may be dropped, or become outputs, once they were read.
+	donated []bool
 }
 
 // array is the array of a stored float32 vertex.
@@ -60,8 +62,9 @@ func (x *execution) buffer(v *vertex) *Buffer {
 	return &Buffer{shape: v.shape, flat: x.floats[v.id]}
 }
 
-// begin gives every stored value its memory.
-func (x *execution) begin(in []*Buffer) error {
+// begin gives every stored value its memory but for the outputs, which get it one by one.
+func (x *execution) begin(in []*Buffer, donated []bool) error {
+	x.donated = donated
 	arena, err := x.b.arenaOf(x.p.arenaBytes)
 	if err != nil {
 		return err
@@ -69,15 +72,9 @@ func (x *execution) begin(in []*Buffer) error {
 	for _, v := range x.p.vertices {
 		switch {
 		case v.kind == vertexParameter:
-			x.set(v, in[v.node.attr.(*parameterAttr).index])
+			x.set(v, in[v.input()])
 		case v.kind == vertexConstant:
 		case v.output >= 0:
-			b, err := newBuffer(v.shape)
-			if err != nil {
-				return err
-			}
-			x.out[v.output] = b
-			x.set(v, b)
 		case v.slot == nil:
 		case v.narrow:
 			x.halves[v.id] = sliceAt[uint16](arena, v.slot.offset, v.size())
@@ -103,6 +100,7 @@ func (x *execution) end() {
 		}
 	}
 	clear(x.out)
+	x.donated = nil
 }
 
 // arenaOf returns memory for the temporary values of an execution, aligned to cache lines. All

@@ -51,16 +51,26 @@ func (p *plan) place() {
 	}
 }
 
-// reusable returns the slot of a value that v may overwrite element by element: one that the
-// step of v reads last, in order.
+// reusable returns the slot of a value that v may overwrite.
 func (p *plan) reusable(v *vertex) *slot {
+	for _, u := range p.overwrites(v) {
+		if u.slot != nil && u.slot.last == v.first && u.narrow == v.narrow {
+			return u.slot
+		}
+	}
+	return nil
+}
+
+// overwrites lists what v may take the place of, element by element, if the step of v is the last to
+// read it: what that step reads in order alone.
+func (p *plan) overwrites(v *vertex) (list []*vertex) {
 	s, ok := p.steps[v.first].(*mapStep)
 	if !ok {
 		return nil
 	}
 	for _, f := range s.bp.leaves {
 		u := f.base
-		if !f.inPlace() || u.slot == nil || u.slot.last != v.first || u.size() != v.size() || u.narrow != v.narrow {
+		if !f.inPlace() || u.size() != v.size() || slices.Contains(list, u) {
 			continue
 		}
 		// No other leaf may see u out of order.
@@ -69,8 +79,8 @@ func (p *plan) reusable(v *vertex) *slot {
 			alone = alone && (g.base != u || g.inPlace())
 		}
 		if alone {
-			return u.slot
+			list = append(list, u)
 		}
 	}
-	return nil
+	return list
 }

@@ -31,7 +31,7 @@ func (s *productStep) run(x *execution) error {
 		return nil
 	}
 	var w *kernel.Packed
-	if s.keeps() {
+	if s.keeps() && !x.mayDrop(s.r.base) {
 		w = x.bufs[s.r.base.id].packedAs(packKey(packMatrix, s.r.view), s.packed)
 	} else {
 		w = s.packed(x.b.packs[0])
@@ -60,8 +60,8 @@ func (s *productStep) multiply(x *execution, worker, i int) {
 	kernel.GemmSerial(x.array(s.v)[i*s.m*s.n:], s.n, s.left(x, i), s.l.view.strides[1], s.m, w, kernel.Epilogue{})
 }
 
-// keeps says whether the packed right operand is kept with the buffer. All others are packed into
-// one matrix for each worker of the backend.
+// keeps says whether the packed right operand is kept with the buffer, unless that is donated. All
+// others are packed into one matrix for each worker of the backend.
 func (s *productStep) keeps() bool { return s.batch == 1 && s.r.base.kind == vertexParameter }
 
 // packBytes is the size of a packed right operand.
