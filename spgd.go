@@ -85,7 +85,8 @@ type Options struct {
 	Seed uint64
 	// Images are those indices; nil means 0 to N-1.
 	Images []uint32
-	// Progress, if not nil, is called after every evaluation of the denoiser.
+	// Progress, if not nil, is called after every evaluation of the denoiser, and where that works in
+	// tiles after every batch of them.
 	Progress func(sampler.Progress)
 	// Observers are called after every outer step.
 	Observers []sampler.Observer

@@ -80,17 +80,32 @@ type Program struct {
 // node per shape and returns the outputs; what it panics with comes back as an error.
 func (e *Engine) Compile(name string, inputs []shapes.Shape, build func(in []*graph.Node) []*graph.Node) (p *Program, err error) {
 	defer rescue(name, &err)
-	g := graph.NewGraph(e.backend, name)
-	in := make([]*graph.Node, len(inputs))
-	for i, s := range inputs {
-		in[i] = graph.Parameter(g, fmt.Sprintf("in%d", i), s)
-	}
+	g, in := e.parameters(name, inputs)
 	g.Compile(build(in)...)
 	p = &Program{engine: e, name: name, inputs: inputs, graph: g}
 	if b, ok := e.backend.(*cpu.Backend); ok {
 		p.cpu = b.Latest()
 	}
 	return p, nil
+}
+
+// Trace builds a graph as Compile does, for its nodes to be looked at, and throws it away.
+func (e *Engine) Trace(name string, inputs []shapes.Shape, build func(in []*graph.Node)) (err error) {
+	defer rescue(name, &err)
+	g, in := e.parameters(name, inputs)
+	build(in)
+	g.Finalize()
+	return nil
+}
+
+// parameters begins a graph.
+func (e *Engine) parameters(name string, inputs []shapes.Shape) (*graph.Graph, []*graph.Node) {
+	g := graph.NewGraph(e.backend, name)
+	in := make([]*graph.Node, len(inputs))
+	for i, s := range inputs {
+		in[i] = graph.Parameter(g, fmt.Sprintf("in%d", i), s)
+	}
+	return g, in
 }
 
 // Memory says what a run takes beside its inputs, of which some may be donated (nil: none). It is known

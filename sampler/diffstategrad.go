@@ -61,6 +61,14 @@ func (f DiffStateGrad) Applies(op operator.Operator) error {
 	return nil
 }
 
+// Spared implements Sparing.
+func (f DiffStateGrad) Spared() (state, reports []string) {
+	if s, ok := f.Sampler.(Sparing); ok {
+		return s.Spared()
+	}
+	return nil, nil
+}
+
 // State adds the projections to the method's state.
 func (f DiffStateGrad) State() []string {
 	s := f.Sampler.State()

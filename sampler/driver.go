@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
@@ -48,6 +49,37 @@ type Shaper interface {
 	StateShape(name string, x shapes.Shape) shapes.Shape
 }
 
+// Sparing is implemented by samplers that have state tensors which a run can do without. A driver with
+// tiles, for which every tensor of the size of an image counts, leaves them out: stages read zeros in
+// their place, and what they write there and report of them is dropped.
+type Sparing interface {
+	// Spared lists these state tensors, and the reports that make no sense without them.
+	Spared() (state, reports []string)
+}
+
+// spared are the names that a run does without.
+type spared struct {
+	state, reports map[string]bool
+	key            string // the same for equal states
+}
+
+// spared returns what runs of a sampler do without.
+func (d *Driver) spared(s Sampler) spared {
+	sp, ok := s.(Sparing)
+	if !ok || d.tiler == nil {
+		return spared{}
+	}
+	set := func(names []string) map[string]bool {
+		m := map[string]bool{}
+		for _, name := range names {
+			m[name] = true
+		}
+		return m
+	}
+	state, reports := sp.Spared()
+	return spared{set(state), set(reports), strings.Join(state, ", ")}
+}
+
 // Limited is implemented by samplers that cannot treat every operator.
 type Limited interface {
 	// Applies returns an error that wraps ErrOperator for an operator that it cannot treat.
@@ -62,36 +94,75 @@ type Driver struct {
 	operator operator.Operator
 	inverse  *operator.Inverse // of the operator, once a stage has needed it
 	programs map[programKey]*compiled
+	tiles    Tiles
+	tiler    *tiler // nil where images stay whole
 }
 
 type programKey struct {
 	sampler, stage string
 	batch          int
+	spared         string // state tensors, which depend on the sampler's settings
 }
 
+// compiled is a stage's program, or in a driver with tiles the pieces that it is cut into.
 type compiled struct {
 	*engine.Program
+	cut               *cutProgram
 	written, reported []string
 }
 
+func (c *compiled) close() {
+	if c.cut != nil {
+		c.cut.close()
+	} else {
+		c.Close()
+	}
+}
+
+// Option changes how a driver works.
+type Option func(d *Driver)
+
+// WithTiles lets a driver evaluate the denoiser tile by tile where an image is larger than a tile, with
+// the operator on the whole image. A run then does without what only its diagnostics need, see Sparing.
+func WithTiles(t Tiles) Option { return func(d *Driver) { d.tiles = t } }
+
 // NewDriver returns a driver. Programs are compiled when they are first needed, and released by
-// Close; the engine, the denoiser and the operator stay the caller's.
-func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator) (*Driver, error) {
+// Close; the engine, the denoiser and the operator stay the caller's. The error of tiles that do not
+// serve is an ErrSettings.
+func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator, options ...Option) (*Driver, error) {
 	if d.Channels() != 3 {
 		return nil, fmt.Errorf("sampler: %w: prior %s has %d channels, the operators take 3", ErrProblem, d.Name(), d.Channels())
 	}
 	if err := e.Share(d.Weights()...); err != nil {
 		return nil, fmt.Errorf("sampler: %w", err)
 	}
-	return &Driver{engine: e, denoiser: prior.AnySize(d), operator: op, programs: map[programKey]*compiled{}}, nil
+	dr := &Driver{engine: e, denoiser: prior.AnySize(d), operator: op, programs: map[programKey]*compiled{}}
+	for _, o := range options {
+		o(dr)
+	}
+	h, w := op.ImageSize()
+	var err error
+	dr.tiler, err = newTiler(e, d, h, w, dr.tiles)
+	return dr, err
+}
+
+// Tiling is how the images are cut into tiles, nil if they stay whole.
+func (d *Driver) Tiling() *prior.Tiling {
+	if d.tiler == nil {
+		return nil
+	}
+	return d.tiler.tiling
 }
 
 // Close releases the compiled programs.
 func (d *Driver) Close() {
 	for _, p := range d.programs {
-		p.Close()
+		p.close()
 	}
 	clear(d.programs)
+	if d.tiler != nil {
+		d.tiler.close()
+	}
 }
 
 // stateShape is the shape of the state tensors for a batch of n images.
@@ -111,7 +182,8 @@ type Job struct {
 	// XStart is the starting state at the first noise level, [N,H,W,C] of the operator's image
 	// size, float32. Nil means sigma n with n drawn from the seed.
 	XStart *tensors.Tensor
-	// Progress, if not nil, is called after every evaluation of the denoiser.
+	// Progress, if not nil, is called after every evaluation of the denoiser, and where that works in
+	// tiles after every batch of them.
 	Progress func(Progress)
 	// Observers are called after every outer step.
 	Observers []Observer

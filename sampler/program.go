@@ -29,9 +29,9 @@ func (d *Driver) measurementShape(n int) shapes.Shape {
 	return shapes.Make(dtypes.Float32, n, h, w, c)
 }
 
-// constants are the inputs of a stage that stay the same: weights and the operator's data.
+// constants are the inputs of a stage beside the weights that stay the same: the operator's data.
 func (d *Driver) constants(st Stage) ([]*tensors.Tensor, error) {
-	c := slices.Concat(d.denoiser.Weights(), d.operator.Data())
+	c := slices.Clone(d.operator.Data())
 	if !st.Inverse {
 		return c, nil
 	}
@@ -45,14 +45,51 @@ func (d *Driver) constants(st Stage) ([]*tensors.Tensor, error) {
 	return append(c, d.inverse.Data()...), nil
 }
 
-// program returns a stage compiled for a batch of n images. Inputs are the weights, the
-// operator's data and those of its inverse, y, the state, the noise and the scalars, in this order;
-// outputs the new state and, if the stage reports, one tensor [reports,N].
+// states are the state tensors that a stage reads, without those that the run does without.
+func (d *Driver) states(s Sampler, st Stage) []string {
+	sp := d.spared(s)
+	return slices.DeleteFunc(slices.Clone(st.State), func(name string) bool { return sp.state[name] })
+}
+
+// program returns a stage compiled for a batch of n images. Outputs are the new state and, if the
+// stage reports, one tensor [reports,N].
 func (d *Driver) program(s Sampler, st Stage, n int) (*compiled, error) {
-	key := programKey{s.Name(), st.Name, n}
+	key := programKey{s.Name(), st.Name, n, d.spared(s).key}
 	if p, ok := d.programs[key]; ok {
 		return p, nil
 	}
+	shapes, err := d.inputShapes(s, st, n)
+	if err != nil {
+		return nil, err
+	}
+	name, weights := s.Name()+" "+st.Name, d.denoiser.Weights()
+	out := &compiled{}
+	if d.tiler != nil {
+		out.cut, err = d.compileCut(name, shapes, func(in []*graph.Node, c *cuts) []*graph.Node {
+			b := d.builder(s, st, in)
+			b.cuts = c
+			return out.build(st, b, n)
+		})
+	} else {
+		for _, w := range slices.Backward(weights) {
+			shapes = slices.Insert(shapes, 0, w.Shape())
+		}
+		out.Program, err = d.engine.Compile(name, shapes, func(in []*graph.Node) []*graph.Node {
+			b := d.builder(s, st, in[len(weights):])
+			b.weights = in[:len(weights)]
+			return out.build(st, b, n)
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.programs[key] = out
+	return out, nil
+}
+
+// inputShapes are the shapes of a stage's inputs beside the weights: the operator's data and those of
+// its inverse, y, the state, the noise and the scalars, in this order.
+func (d *Driver) inputShapes(s Sampler, st Stage, n int) ([]shapes.Shape, error) {
 	constants, err := d.constants(st)
 	if err != nil {
 		return nil, err
@@ -62,7 +99,7 @@ func (d *Driver) program(s Sampler, st Stage, n int) (*compiled, error) {
 		in = append(in, t.Shape())
 	}
 	in = append(in, d.measurementShape(n))
-	for _, name := range st.State {
+	for _, name := range d.states(s, st) {
 		in = append(in, d.shapeOf(s, name, n))
 	}
 	for range st.Noise {
@@ -74,55 +111,60 @@ func (d *Driver) program(s Sampler, st Stage, n int) (*compiled, error) {
 	for range st.Scalars {
 		in = append(in, shapes.Make(dtypes.Float32))
 	}
-
-	out := &compiled{}
-	p, err := d.engine.Compile(s.Name()+" "+st.Name, in, func(in []*graph.Node) []*graph.Node {
-		take := func(n int) []*graph.Node {
-			head := in[:n]
-			in = in[n:]
-			return head
-		}
-		named := func(to map[string]*Node, names []string) {
-			for i, v := range take(len(names)) {
-				to[names[i]] = v
-			}
-		}
-		b := &Builder{
-			denoiser: d.denoiser, operator: d.operator, filter: st.filter,
-			state: map[string]*Node{}, scalars: map[string]*Node{}, noise: map[string]*Node{},
-		}
-		b.weights = take(len(d.denoiser.Weights()))
-		b.data = take(len(d.operator.Data()))
-		if st.Inverse {
-			b.inverse = d.inverse
-			b.own = take(len(d.inverse.Data()))
-		}
-		b.y = take(1)[0]
-		named(b.state, st.State)
-		named(b.noise, st.Noise)
-		named(b.noise, st.MeasurementNoise)
-		named(b.scalars, st.Scalars)
-		st.Build(b)
-		out.written, out.reported = b.written, b.reported
-		if i := slices.Index(b.written, StateX); i >= 0 {
-			size := float64(b.writes[i].Shape().Size() / n)
-			b.reports = append(b.reports, graph.MulScalar(norm(b.writes[i]), 1/math.Sqrt(size)))
-			out.reported = append(out.reported, reportRMS)
-		}
-		if len(b.reports) == 0 {
-			return b.writes
-		}
-		return append(b.writes, graph.Stack(b.reports, 0))
-	})
-	if err != nil {
-		return nil, err
-	}
-	out.Program = p
-	d.programs[key] = out
-	return out, nil
+	return in, nil
 }
 
-// inputs gathers the inputs of a stage in the order of Driver.program. donated are those that nobody
+// builder gives a stage the nodes of its inputs, in the order of inputShapes.
+func (d *Driver) builder(s Sampler, st Stage, in []*graph.Node) *Builder {
+	take := func(n int) []*graph.Node {
+		head := in[:n]
+		in = in[n:]
+		return head
+	}
+	named := func(to map[string]*Node, names []string) {
+		for i, v := range take(len(names)) {
+			to[names[i]] = v
+		}
+	}
+	b := &Builder{
+		denoiser: d.denoiser, operator: d.operator, filter: st.filter, spared: d.spared(s),
+		state: map[string]*Node{}, scalars: map[string]*Node{}, noise: map[string]*Node{},
+	}
+	b.data = take(len(d.operator.Data()))
+	if st.Inverse {
+		b.inverse = d.inverse
+		b.own = take(len(d.inverse.Data()))
+	}
+	b.y = take(1)[0]
+	named(b.state, d.states(s, st))
+	named(b.noise, st.Noise)
+	named(b.noise, st.MeasurementNoise)
+	named(b.scalars, st.Scalars)
+	for _, name := range st.State {
+		if b.spared.state[name] {
+			n := b.y.Shape().Dimensions[0]
+			b.state[name] = graph.Zeros(b.y.Graph(), d.shapeOf(s, name, n))
+		}
+	}
+	return b
+}
+
+// build builds the graph of a stage and returns its outputs, which p notes the names of.
+func (p *compiled) build(st Stage, b *Builder, n int) []*graph.Node {
+	st.Build(b)
+	p.written, p.reported = b.written, b.reported
+	if i := slices.Index(b.written, StateX); i >= 0 {
+		size := float64(b.writes[i].Shape().Size() / n)
+		b.reports = append(b.reports, graph.MulScalar(norm(b.writes[i]), 1/math.Sqrt(size)))
+		p.reported = append(p.reported, reportRMS)
+	}
+	if len(b.reports) == 0 {
+		return b.writes
+	}
+	return append(b.writes, graph.Stack(b.reports, 0))
+}
+
+// inputs gathers the inputs of a stage in the order of Driver.inputShapes. donated are those that nobody
 // reads after it: numbers and noise, and state tensors of which the stage writes the next values, which
 // can take their place. State that it only writes is let go of.
 func (r *Run) inputs(st Stage, written []string, scalars Scalars) (in []*tensors.Tensor, donated []bool, err error) {
@@ -136,7 +178,7 @@ func (r *Run) inputs(st Stage, written []string, scalars Scalars) (in []*tensors
 	}
 	in = append(in, r.job.Y)
 	donated = make([]bool, len(in), len(in)+len(st.State)+len(st.Noise)+len(st.MeasurementNoise)+len(st.Scalars))
-	for _, name := range st.State {
+	for _, name := range r.driver.states(r.sampler, st) {
 		t, ok := r.state[name]
 		if !ok {
 			return nil, nil, fmt.Errorf("sampler: %s reads state %q, which %s does not have", st.Name, name, r.sampler.Name())

@@ -72,7 +72,7 @@ func (s *Snapshot) X0hat() (*tensors.Tensor, error) { return s.run.image(StateX0
 type Progress struct {
 	Step, Steps int // outer step in progress, from 0, and their number
 	Done, Total float64
-	Cost        Cost // denoiser evaluations so far
+	Cost        Cost // denoiser evaluations so far, without one in progress
 }
 
 // Result is what a run returns.

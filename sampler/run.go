@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/pkg/core/tensors"
@@ -42,6 +43,7 @@ type Run struct {
 	sigmas  []float64
 	stages  map[string]Stage
 	state   map[string]*tensors.Tensor
+	spared  spared
 	noise   []*rng.Stream // by image, of the outer step in progress, once drawn from
 
 	k       int
@@ -63,7 +65,11 @@ func newRun(ctx context.Context, d *Driver, s Sampler, j Job, batch int) (*Run, 
 	}
 	c := s.StepCost()
 	r.total = Cost{c.Forwards * r.steps(), c.VJPs * r.steps()}
+	r.spared = d.spared(s)
 	for _, name := range append(s.State(), StateX0hat) {
+		if r.spared.state[name] {
+			continue
+		}
 		zero, err := d.engine.Make(func(v []float32) error { clear(v); return nil }, d.shapeOf(s, name, batch).Dimensions...)
 		if err != nil {
 			return nil, err
@@ -149,7 +155,13 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := p.RunDonating(in, donated)
+	var out []*tensors.Tensor
+	if p.cut != nil {
+		out, err = r.runCut(p.cut, st.Cost, in, donated)
+	} else {
+		weights := r.driver.denoiser.Weights()
+		out, err = p.RunDonating(slices.Concat(weights, in), slices.Concat(make([]bool, len(weights)), donated))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -166,8 +178,8 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 		return nil, err
 	}
 	r.cost = r.cost.plus(st.Cost)
-	if r.job.Progress != nil && st.Cost.NFE() > 0 {
-		r.job.Progress(Progress{Step: r.k, Steps: r.steps(), Done: r.cost.Work(), Total: r.total.Work(), Cost: r.cost})
+	if st.Cost.NFE() > 0 {
+		r.progress(0)
 	}
 	if v, ok := reports[reportLoss]; ok {
 		r.record.Loss = v
@@ -178,9 +190,16 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 	return reports, nil
 }
 
+// progress tells the caller how far the run is; work is that of a stage in progress.
+func (r *Run) progress(work float64) {
+	if r.job.Progress != nil {
+		r.job.Progress(Progress{Step: r.k, Steps: r.steps(), Done: r.cost.Work() + work, Total: r.total.Work(), Cost: r.cost})
+	}
+}
+
 // Keep gives the state tensor dst the value that src has now. Nothing is copied.
 func (r *Run) Keep(dst, src string) {
-	if r.state[dst] != r.state[src] {
+	if !r.spared.state[dst] && r.state[dst] != r.state[src] {
 		r.set(dst, r.state[src])
 	}
 }

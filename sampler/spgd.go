@@ -28,6 +28,14 @@ const (
 	lastDir   = "last direction"
 )
 
+// Names of the reports beside the driver's.
+const (
+	reportAlpha             = "alpha"
+	reportDenoiseLikelihood = "denoise-likelihood"
+	reportLikelihoodTurn    = "likelihood-turn"
+	reportDenoiseTurn       = "denoise-turn"
+)
+
 // Name is "spgd".
 func (SPGD) Name() string { return "spgd" }
 
@@ -36,6 +44,20 @@ func (s SPGD) Sigmas() []float64 { return Poly7(s.Steps, s.SigmaMax, s.SigmaMin)
 
 // State lists the state tensors.
 func (SPGD) State() []string { return []string{momentum, push, direction, lastPush, lastDir} }
+
+// Spared implements Sparing: the angles, the directions that they compare, and the momentum if it has no
+// effect.
+func (s SPGD) Spared() (state, reports []string) {
+	state = []string{push, lastPush, lastDir}
+	reports = []string{reportDenoiseLikelihood, reportLikelihoodTurn, reportDenoiseTurn}
+	if s.Denoise == DenoiseFresh {
+		state = append(state, direction)
+	}
+	if s.ADM == ADMOff || s.Warmup == 1 {
+		state, reports = append(state, momentum), append(reports, reportAlpha)
+	}
+	return state, reports
+}
 
 // denoise is the stage of the denoise step.
 func (s SPGD) denoise() Stage {
@@ -76,7 +98,7 @@ var warmup = Stage{
 		b.SetState(push, graph.Add(graph.Mul(b.Scalar("keep"), b.State(push)), smooth))
 		b.SetState(direction, graph.Sub(x, x0hat))
 		b.Report(reportLoss, loss)
-		b.Report("alpha", alpha)
+		b.Report(reportAlpha, alpha)
 		b.Report(reportGradient, norm(g))
 	},
 }
@@ -108,9 +130,9 @@ var stale = Stage{
 // the step before: the three angles by which the paper explains the method.
 func euler(b *Builder, d *Node) {
 	b.SetState(StateX, graph.Sub(b.State(StateX), graph.Mul(b.Scalar("advance"), d)))
-	b.Report("denoise-likelihood", cosine(d, b.State(push)))
-	b.Report("likelihood-turn", cosine(b.State(push), b.State(lastPush)))
-	b.Report("denoise-turn", cosine(d, b.State(lastDir)))
+	b.Report(reportDenoiseLikelihood, cosine(d, b.State(push)))
+	b.Report(reportLikelihoodTurn, cosine(b.State(push), b.State(lastPush)))
+	b.Report(reportDenoiseTurn, cosine(d, b.State(lastDir)))
 }
 
 // Step runs outer step k.
@@ -125,7 +147,7 @@ func (s SPGD) Step(r *Run) error {
 			return err
 		}
 		if j > 0 && s.ADM != ADMOff {
-			rec.Alpha = append(rec.Alpha, out["alpha"])
+			rec.Alpha = append(rec.Alpha, out[reportAlpha])
 		}
 	}
 
@@ -133,10 +155,13 @@ func (s SPGD) Step(r *Run) error {
 	if err != nil {
 		return err
 	}
-	rec.Angles.DenoiseLikelihood = degrees(out["denoise-likelihood"])
+	if _, ok := out[reportDenoiseLikelihood]; !ok {
+		return nil // spared
+	}
+	rec.Angles.DenoiseLikelihood = degrees(out[reportDenoiseLikelihood])
 	if r.K() > 0 {
-		rec.Angles.LikelihoodTurn = degrees(out["likelihood-turn"])
-		rec.Angles.DenoiseTurn = degrees(out["denoise-turn"])
+		rec.Angles.LikelihoodTurn = degrees(out[reportLikelihoodTurn])
+		rec.Angles.DenoiseTurn = degrees(out[reportDenoiseTurn])
 	}
 	r.Keep(lastPush, push)
 	r.Keep(lastDir, direction)

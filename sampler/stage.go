@@ -65,6 +65,8 @@ type Builder struct {
 	y                     *Node
 	inverse               *operator.Inverse
 	filter                func(b *Builder, g *Node) *Node // of likelihood gradients, or nil
+	cuts                  *cuts                           // where the denoiser is left out of the graph, or nil
+	spared                spared
 
 	written  []string
 	writes   []*Node
@@ -72,7 +74,7 @@ type Builder struct {
 	reports  []*Node
 }
 
-// State returns a state tensor, [N,H,W,C].
+// State returns a state tensor, [N,H,W,C]. One that the run does without is zero, see Sparing.
 func (b *Builder) State(name string) *Node { return input(b.state, "state", name) }
 
 // Scalar returns a numeric input, a float32 scalar.
@@ -95,7 +97,13 @@ func (b *Builder) Inverse() *operator.BoundInverse { return b.inverse.Bind(b.dat
 // Gradient returns the gradient of a loss per image, [N], with respect to a state tensor x. It is
 // the place where a filter such as DiffStateGrad works.
 func (b *Builder) Gradient(loss, x *Node) *Node {
-	g := graph.Gradient(graph.ReduceAllSum(loss), x)[0]
+	loss = graph.ReduceAllSum(loss)
+	var g *Node
+	if b.cuts != nil {
+		g = b.cuts.gradient(loss, x)
+	} else {
+		g = graph.Gradient(loss, x)[0]
+	}
 	if b.filter != nil {
 		g = b.filter(b, g)
 	}
@@ -112,6 +120,9 @@ func input(from map[string]*Node, kind, name string) *Node {
 
 // Denoise returns x0hat = D(x; sigma) for x of [N,H,W,C] and a scalar sigma.
 func (b *Builder) Denoise(x, sigma *Node) *Node {
+	if b.cuts != nil {
+		return b.cuts.denoise(x, sigma)
+	}
 	n := x.Shape().Dimensions[0]
 	return b.denoiser.Denoise(b.weights, x, graph.BroadcastToDims(sigma, n))
 }
@@ -124,6 +135,9 @@ func (b *Builder) SquaredResidual(x0hat *Node) *Node {
 
 // SetState gives a state tensor its new value, [N,H,W,C].
 func (b *Builder) SetState(name string, value *Node) {
+	if b.spared.state[name] {
+		return
+	}
 	b.written = append(b.written, name)
 	b.writes = append(b.writes, value)
 }
@@ -131,6 +145,9 @@ func (b *Builder) SetState(name string, value *Node) {
 // Report returns a number per image, [N], to the sampler's Step. The driver holds a report that
 // is not finite for divergence.
 func (b *Builder) Report(name string, value *Node) {
+	if b.spared.reports[name] {
+		return
+	}
 	b.reported = append(b.reported, name)
 	b.reports = append(b.reports, value)
 }

@@ -229,8 +229,8 @@ func TestMemory(t *testing.T) {
 		outputs int
 	}{
 		{nil, 3*image + 4},
-		{[]bool{true, true, false}, image + 4},    // x and the momentum are overwritten
-		{[]bool{false, false, true}, 3 * image},    // y goes before the sum, which is smaller, comes
+		{[]bool{true, true, false}, image + 4},  // x and the momentum are overwritten
+		{[]bool{false, false, true}, 3 * image}, // y goes before the sum, which is smaller, comes
 		{[]bool{true, false, false}, 2*image + 4},
 	} {
 		m := e.Memory(test.donated)

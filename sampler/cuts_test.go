@@ -1,0 +1,61 @@
+package sampler
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/gomlx/gomlx/pkg/core/graph"
+	"github.com/gomlx/gomlx/pkg/core/tensors"
+)
+
+// nested is a method whose stage has the denoiser twice, one within the other, and takes gradients of
+// losses that depend on x through both, through one, and directly.
+type nested struct{ Levels }
+
+func (nested) Name() string    { return "nested" }
+func (nested) Validate() error { return nil }
+func (nested) StepCost() Cost  { return Cost{VJPs: 2} }
+func (nested) Stages() []Stage { return []Stage{nestedStep} }
+
+var nestedStep = Stage{
+	Name: "step", State: []string{StateX}, Scalars: []string{"sigma"}, Cost: Cost{VJPs: 2},
+	Build: func(b *Builder) {
+		x, sigma := b.State(StateX), b.Scalar("sigma")
+		first := b.Denoise(graph.MulScalar(x, 0.5), graph.MulScalar(sigma, 2))
+		second := b.Denoise(graph.Add(x, graph.Mul(first, first)), sigma)
+		both := graph.Add(b.misfit(second), dot(x, graph.Mul(first, x)))
+		g := b.Gradient(both, x)
+		h := b.Gradient(dot(first, second), first)
+		none := b.Gradient(b.misfit(x), x)
+		b.SetState(StateX, graph.Sub(x, graph.MulScalar(graph.Add(graph.Add(g, h), none), 0.01)))
+		b.SetState(StateX0hat, second)
+		b.Report("both", both)
+	},
+}
+
+func (nested) Step(r *Run) error {
+	_, err := r.Exec(nestedStep.Name, Scalars{"sigma": r.Sigma()})
+	return err
+}
+
+func TestNestedCuts(t *testing.T) {
+	op := someOperators(t)["sr:4"]
+	h, w, c := op.MeasurementSize()
+	job := Job{Y: normals(60, 0.3, 2, h, w, c), Seed: 3}
+	m := nested{Levels{2, 1, 0.1}}
+	want := mustRun(t, newDriver(t, pixelwise{}, op), m, job)
+	tiled := newTiledDriver(t, pixelwise{}, op, smallTiles(1))
+	got := mustRun(t, tiled, m, job)
+	for what, pair := range map[string][2]*tensors.Tensor{"x": {got.X, want.X}, "x0hat": {got.X0hat, want.X0hat}} {
+		if e := relative(flat(t, pair[0]), double(flat(t, pair[1]))); !(e < 1e-5) {
+			t.Errorf("%s moves by %g of its size with tiles", what, e)
+		}
+	}
+	// Two evaluations, the VJPs of both for the first gradient, that of the second for the second
+	// gradient, and none for the third.
+	for _, p := range tiled.programs {
+		if of := []int{-1, -1, 1, 0, 1}; !slices.Equal(p.cut.of, of) {
+			t.Errorf("the cuts are %v, want %v", p.cut.of, of)
+		}
+	}
+}
