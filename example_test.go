@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/seed-0f004ec9/spgd"
 	"github.com/seed-0f004ec9/spgd/engine"
@@ -13,6 +17,7 @@ import (
 	"github.com/seed-0f004ec9/spgd/measurement"
 	"github.com/seed-0f004ec9/spgd/operator"
 	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/resume"
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
@@ -95,6 +100,78 @@ func ExampleRestore_observer() {
 	// step 0: sigma 2.0, an angle: true
 	// step 1: sigma 0.5, an angle: true
 	// step 2: sigma 0.1, an angle: true
+}
+
+// Keep a run in a file, and go on after an interruption. A program that is killed at any moment finds
+// the file as whole as one that is asked to stop, as here.
+func ExampleRestore_resume() {
+	ctx := context.Background()
+	e, err := engine.New(engine.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	const h, w = 4, 4
+	variance := make([]float64, h*w*3)
+	for i := range variance {
+		variance[i] = 0.25
+	}
+	p, err := prior.NewDiagonalGaussian(make([]float64, h*w*3), variance, h, w, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := spgd.Degrade(ctx, e, operator.Task{Name: operator.TaskDenoise}, gradient(h, w), measurement.Noise{Sigma: 0.1}, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	s := spgd.DefaultSettings()
+	s.Steps, s.SigmaMax = 3, 2
+	undisturbed, err := spgd.Restore(ctx, e, p, m, s, spgd.Options{Seed: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	dir, err := os.MkdirTemp("", "spgd")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "picture.checkpoint")
+
+	// The same call begins a run and goes on with one. It writes a checkpoint every minute, and one
+	// when stop is closed, as a program does when it is interrupted.
+	restore := func(stop chan struct{}) (*spgd.Result, error) {
+		keeper := &resume.Keeper{Path: path, Record: resume.Record(e), Stop: stop}
+		o := spgd.Options{Seed: 1, Observers: []sampler.Observer{keeper}}
+		file, err := resume.Load(path)
+		if err == nil {
+			if err := file.Check(keeper.Record); err != nil {
+				return nil, err
+			}
+			fmt.Println("going on after step", file.Run.Step)
+			o.Resume = file.Run
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		res, err := spgd.Restore(ctx, e, p, m, s, o)
+		if err != nil {
+			return nil, err
+		}
+		return res, resume.Remove(path) // once the result is safe
+	}
+	stop := make(chan struct{})
+	close(stop)
+	_, err = restore(stop)
+	fmt.Println(errors.Is(err, resume.ErrStopped), err)
+	res, err := restore(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the same picture:", slices.Equal(res.Images[0].Pix, undisturbed.Images[0].Pix))
+	// Output:
+	// true resume: stopped after step 1 of 3
+	// going on after step 1
+	// the same picture: true
 }
 
 // Errors say what to change.

@@ -49,6 +49,8 @@ var (
 	ErrProblem  = sampler.ErrProblem  // a measurement that does not fit its operator, or holds NaN
 	ErrDiverged = sampler.ErrDiverged // a step size too large
 	ErrOperator = sampler.ErrOperator // a method that cannot treat the operator
+
+	ErrCheckpoint = sampler.ErrCheckpoint // a checkpoint of another run
 )
 
 // LoadPrior loads a prior that comes with the program, by its name, or a checkpoint in
@@ -88,8 +90,12 @@ type Options struct {
 	// Progress, if not nil, is called after every evaluation of the denoiser, and where that works in
 	// tiles after every batch of them.
 	Progress func(sampler.Progress)
-	// Observers are called after every outer step.
+	// Observers are called after every outer step. A resume.Keeper is one that keeps the run in a file.
 	Observers []sampler.Observer
+	// Resume, if not nil, is where the run goes on, as resume.Load reads it. It is emptied. The result
+	// is that of an undisturbed run; a checkpoint of another method, setting, seed, measurement or prior
+	// is an ErrCheckpoint, and File.Check tells another program or engine, which give other bits.
+	Resume *sampler.Checkpoint
 }
 
 // Result is a restoration.
@@ -132,7 +138,7 @@ func Restore(ctx context.Context, e *engine.Engine, d prior.Denoiser, m *measure
 	}
 	defer func() { _ = y.FinalizeAll() }()
 	run, err := driver.Run(ctx, method, sampler.Job{
-		Y: y, Seed: o.Seed, Images: o.Images, Progress: o.Progress, Observers: o.Observers,
+		Y: y, Seed: o.Seed, Images: o.Images, Progress: o.Progress, Observers: o.Observers, Resume: o.Resume,
 	})
 	if err != nil {
 		return nil, err

@@ -59,6 +59,9 @@ const path = "path"
 // State lists the state tensors.
 func (DAPS) State() []string { return []string{path} }
 
+// Scratch lists the path.
+func (DAPS) Scratch() []string { return []string{path} }
+
 // Stages lists the programs.
 func (DAPS) Stages() []Stage { return []Stage{odeStage, langevinStage, renoiseStage} }
 

@@ -56,6 +56,9 @@ func (m DCDP) Sigmas() []float64 {
 // State lists the state tensors.
 func (DCDP) State() []string { return []string{path, momentum} }
 
+// Scratch lists what a round begins anew.
+func (DCDP) Scratch() []string { return []string{path, momentum} }
+
 // Stages lists the programs.
 func (DCDP) Stages() []Stage {
 	return []Stage{odeStage, fitStage, renoiseStage, scaleStart, resultStage}

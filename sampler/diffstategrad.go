@@ -75,6 +75,18 @@ func (f DiffStateGrad) State() []string {
 	return append(s[:len(s):len(s)], rowProjection, columnProjection)
 }
 
+// Scratch adds the projections where every step makes its own.
+func (f DiffStateGrad) Scratch() []string {
+	var names []string
+	if s, ok := f.Sampler.(Scratcher); ok {
+		names = s.Scratch()
+	}
+	if f.Period == 1 {
+		names = append(names[:len(names):len(names)], rowProjection, columnProjection)
+	}
+	return names
+}
+
 // StateShape implements Shaper.
 func (f DiffStateGrad) StateShape(name string, x shapes.Shape) shapes.Shape {
 	d := x.Dimensions

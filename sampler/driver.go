@@ -39,7 +39,8 @@ type Sampler interface {
 	Stages() []Stage
 	// StepCost is what one outer step costs.
 	StepCost() Cost
-	// Step runs one outer step. On return x is the state at the next noise level.
+	// Step runs one outer step. On return x is the state at the next noise level. What one step leaves
+	// to the next is in state tensors: a run may go on from a Checkpoint.
 	Step(r *Run) error
 }
 
@@ -182,6 +183,10 @@ type Job struct {
 	// XStart is the starting state at the first noise level, [N,H,W,C] of the operator's image
 	// size, float32. Nil means sigma n with n drawn from the seed.
 	XStart *tensors.Tensor
+	// Resume, if not nil, is where the run goes on: after the checkpoint's step, to the same result
+	// as without interruption, to the bit on one kind of machine. A checkpoint of a run with another
+	// sampler, setting, seed, measurement, operator or prior is an ErrCheckpoint. Run empties it.
+	Resume *Checkpoint
 	// Progress, if not nil, is called after every evaluation of the denoiser, and where that works in
 	// tiles after every batch of them.
 	Progress func(Progress)
@@ -234,7 +239,7 @@ func (d *Driver) finite(t *tensors.Tensor) error {
 	})
 }
 
-// Run restores a batch. The errors it returns wrap ErrSettings, ErrProblem or ErrDiverged where
+// Run restores a batch. The errors it returns wrap ErrSettings, ErrProblem, ErrDiverged or ErrCheckpoint where
 // they apply; when ctx ends, the run stops before its next program and returns ctx.Err().
 func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	if err := s.Validate(); err != nil {
@@ -259,7 +264,12 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	}
 	defer r.release()
 	r.compile, r.start = r.start.Sub(start), start
-	for r.k = range r.steps() {
+	if j.Resume != nil {
+		if err := r.resume(j.Resume); err != nil {
+			return nil, err
+		}
+	}
+	for r.k = r.first; r.k < r.steps(); r.k++ {
 		r.noise = nil
 		r.record = StepRecord{K: r.k, Steps: r.steps(), Sigma: r.Sigma(), SigmaNext: r.SigmaNext()}
 		if err := s.Step(r); err != nil {
@@ -268,7 +278,7 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 		r.record.Cost, r.record.Elapsed = r.cost, time.Since(r.start)
 		r.records = append(r.records, r.record)
 		for _, o := range j.Observers {
-			if err := o.ObserveStep(&Snapshot{StepRecord: r.record, run: r}); err != nil {
+			if err := o.ObserveStep(&Snapshot{StepRecord: r.record, Earlier: r.earlier, run: r}); err != nil {
 				return nil, err
 			}
 		}

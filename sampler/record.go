@@ -22,7 +22,7 @@ type StepRecord struct {
 	Angles       Angles      `json:"angles"`
 
 	Cost    Cost          `json:"cost"`       // denoiser evaluations since the start of the run
-	Elapsed time.Duration `json:"elapsed_ns"` // time since the start of the run
+	Elapsed time.Duration `json:"elapsed_ns"` // time since the start of the run, without interruptions
 }
 
 // Angles are in degrees between the two terms of an outer step: the likelihood's push g_l, the
@@ -58,7 +58,9 @@ func (f ObserverFunc) ObserveStep(s *Snapshot) error { return f(s) }
 // and can be asked for only until ObserveStep returns.
 type Snapshot struct {
 	StepRecord
-	run *Run
+	// Earlier is the part of Elapsed that precedes the checkpoint from which the run went on.
+	Earlier time.Duration
+	run     *Run
 }
 
 // X returns the state after the step, [N,H,W,C].
@@ -81,6 +83,6 @@ type Result struct {
 	X0hat   *tensors.Tensor // the last estimate of the clean images, [N,H,W,C], not clipped
 	Records []StepRecord    // one per outer step
 	Cost    Cost
-	Elapsed time.Duration // the whole run, compilation included
+	Elapsed time.Duration // the whole run, compilation and what preceded a checkpoint included
 	Compile time.Duration // time spent compiling
 }

@@ -45,6 +45,8 @@ type Run struct {
 	state   map[string]*tensors.Tensor
 	spared  spared
 	noise   []*rng.Stream // by image, of the outer step in progress, once drawn from
+	problem *Inputs       // once hashed
+	first   int           // the outer step to begin with
 
 	k       int
 	record  StepRecord
@@ -53,6 +55,7 @@ type Run struct {
 	total   Cost
 	start   time.Time
 	compile time.Duration
+	earlier time.Duration // before a checkpoint
 }
 
 func newRun(ctx context.Context, d *Driver, s Sampler, j Job, batch int) (*Run, error) {

@@ -46,6 +46,9 @@ const (
 // State lists the state tensors.
 func (SITCOM) State() []string { return append([]string{networkInput, open}, adamState...) }
 
+// Scratch lists all of it.
+func (SITCOM) Scratch() []string { return []string{networkInput, open, firstMoment, secondMoment} }
+
 // StateShape implements Shaper.
 func (SITCOM) StateShape(name string, x shapes.Shape) shapes.Shape {
 	if name == open {

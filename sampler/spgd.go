@@ -59,6 +59,9 @@ func (s SPGD) Spared() (state, reports []string) {
 	return state, reports
 }
 
+// Scratch lists what the likelihood steps share.
+func (SPGD) Scratch() []string { return []string{momentum, push, direction} }
+
 // denoise is the stage of the denoise step.
 func (s SPGD) denoise() Stage {
 	if s.Denoise == DenoiseFresh {

@@ -13,6 +13,7 @@ import (
 	"github.com/seed-0f004ec9/spgd/operator"
 	"github.com/seed-0f004ec9/spgd/prior"
 	"github.com/seed-0f004ec9/spgd/prior/checkpoint"
+	"github.com/seed-0f004ec9/spgd/resume"
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
@@ -110,6 +111,7 @@ var exitCodes = []struct {
 	{exitInput, []error{
 		measurement.ErrFile, measurement.ErrVersion, measurement.ErrPicture,
 		operator.ErrSize, operator.ErrMask, operator.ErrKernel, sampler.ErrProblem,
+		resume.ErrFile, resume.ErrVersion, resume.ErrOther, sampler.ErrCheckpoint,
 		imageio.ErrFormat, imageio.ErrTooLarge, imageio.ErrNotFinite, metric.ErrSize,
 	}},
 	{exitUsage, []error{sampler.ErrSettings, sampler.ErrOperator, operator.ErrTask, measurement.ErrNoise, cpu.ErrConvolution}},
@@ -139,7 +141,7 @@ func exitCode(err error) int {
 // user of the command line gets the sentence without them.
 var packageNames = []string{
 	"engine", "cpu", "kernel", "checkpoint", "prior", "operator", "measurement", "sampler",
-	"metric", "imageio", "report", "spgd", "atomicfile",
+	"metric", "imageio", "report", "spgd", "atomicfile", "resume",
 }
 
 // message is what the user is told about an error: one sentence in one line. Only an internal error

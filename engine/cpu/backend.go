@@ -165,6 +165,12 @@ func (b *Backend) Description() string {
 	return fmt.Sprintf("spgd CPU backend (%d threads)", b.pool.Workers())
 }
 
+// Precision is that of the backend's options, "f32" or "bf16".
+func (b *Backend) Precision() string { return b.precision.String() }
+
+// Convolution is the algorithm that the options or the environment chose.
+func (b *Backend) Convolution() string { return b.algorithm.String() }
+
 // NumDevices is 1: the host's processor.
 func (b *Backend) NumDevices() int { return 1 }
 

@@ -1,0 +1,85 @@
+package resume
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// DefaultInterval is the time between two checkpoints of a Keeper that names none.
+const DefaultInterval = time.Minute
+
+// share bounds the time that goes into checkpoints: after one that took t, none is written for share t.
+const share = 50
+
+// ErrStopped is the error of a run that Keeper.Stop has ended, after its checkpoint was written.
+var ErrStopped = errors.New("stopped")
+
+// Keeper is an observer that writes checkpoints of its run. When it does so depends on the time alone
+// and does not change the result. It serves one run.
+type Keeper struct {
+	// Path is the file, which every checkpoint replaces. It is left behind when the run ends: Remove
+	// it when its result is safe.
+	Path string
+	// Record is what made the run, for Load's caller to compare. See package resume's Record.
+	Record *report.Run
+	// Every is the time between two checkpoints, 0 for DefaultInterval. It becomes longer where
+	// writing takes more than two per cent of the time.
+	Every time.Duration
+	// Stop, when closed, ends the run after the outer step in progress: the checkpoint is written and
+	// the run's error is an ErrStopped. A run that has no step left is let go on to its end.
+	Stop <-chan struct{}
+	// Failed, if not nil, is told why a checkpoint could not be written, and the run goes on. Otherwise
+	// the run ends with that error. Checkpoints written for Stop always have to succeed.
+	Failed func(error)
+
+	now    func() time.Time // of tests; nil is time.Now
+	begun  bool
+	before time.Duration // no checkpoint before the run has taken that long
+}
+
+// ObserveStep implements sampler.Observer.
+func (k *Keeper) ObserveStep(s *sampler.Snapshot) error {
+	clock := time.Now
+	if k.now != nil {
+		clock = k.now
+	}
+	every := k.Every
+	if every == 0 {
+		every = DefaultInterval
+	}
+	if !k.begun {
+		k.begun, k.before = true, s.Earlier+every
+	}
+	stopped := s.K+1 < s.Steps && closed(k.Stop)
+	if !stopped && s.Elapsed < k.before {
+		return nil
+	}
+	start := clock()
+	err := s.Checkpoint(func(c *sampler.Checkpoint) error { return Save(k.Path, c, k.Record) })
+	took := clock().Sub(start)
+	k.before = s.Elapsed + took + max(every, share*took)
+	switch {
+	case stopped && err != nil:
+		return fmt.Errorf("resume: stopped after step %d of %d, which is lost because the checkpoint cannot be written: %w", s.K+1, s.Steps, err)
+	case stopped:
+		return fmt.Errorf("resume: %w after step %d of %d", ErrStopped, s.K+1, s.Steps)
+	case err != nil && k.Failed != nil:
+		k.Failed(err)
+		return nil
+	}
+	return err
+}
+
+// closed says whether a channel is, which nil never is.
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
