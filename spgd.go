@@ -119,38 +119,11 @@ type Result struct {
 // ErrSettings, ErrProblem or ErrDiverged where they apply; when ctx ends, it returns ctx.Err()
 // after the network evaluation in progress.
 //
-// To restore several measurements of one operator, use a sampler.Driver, which keeps its
-// compiled programs.
+// To restore several measurements, use a Restorer, which keeps its compiled programs.
 func Restore(ctx context.Context, e *engine.Engine, d prior.Denoiser, m *measurement.Measurement, s Settings, o Options) (*Result, error) {
-	method, s, err := restoration(m, s, o)
-	if err != nil {
-		return nil, err
-	}
-	driver, err := sampler.NewDriver(e, d, m.Operator)
-	if err != nil {
-		return nil, err
-	}
-	defer driver.Close()
-	h, w, c := m.Operator.MeasurementSize()
-	y, err := e.Borrow(m.Y, m.Len(), h, w, c)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = y.FinalizeAll() }()
-	run, err := driver.Run(ctx, method, sampler.Job{
-		Y: y, Seed: o.Seed, Images: o.Images, Progress: o.Progress, Observers: o.Observers, Resume: o.Resume,
-	})
-	if err != nil {
-		return nil, err
-	}
-	res := &Result{Method: method, Settings: s, Run: run}
-	if res.Images, err = images(run.X); err != nil {
-		return nil, err
-	}
-	if res.Estimates, err = images(run.X0hat); err != nil {
-		return nil, err
-	}
-	return res, nil
+	r := NewRestorer(e, d)
+	defer r.Close()
+	return r.Restore(ctx, m, s, o)
 }
 
 // restoration is the method that the options name, and its settings if it is SPGD.

@@ -149,13 +149,10 @@ func decode(data []byte, name string, o ReadOptions) (*Image, Info, error) {
 	if err != nil {
 		return nil, Info{}, damaged(name, format, err)
 	}
-	switch {
-	case cfg.Width <= 0 || cfg.Height <= 0:
-		return nil, Info{}, fmt.Errorf("imageio: %s has no pixels: its size is %dx%d", name, cfg.Width, cfg.Height)
-	case int64(cfg.Width)*int64(cfg.Height) > int64(o.maxPixels):
-		return nil, Info{}, fmt.Errorf("%w: %s has %dx%d pixels, the limit is %d",
-			ErrTooLarge, name, cfg.Width, cfg.Height, o.maxPixels)
-	case tooShort(format, data, cfg.Width, cfg.Height):
+	if err := checkSize(name, cfg, o.maxPixels); err != nil {
+		return nil, Info{}, err
+	}
+	if tooShort(format, data, cfg.Width, cfg.Height) {
 		return nil, Info{}, fmt.Errorf("imageio: %s is truncated: %d bytes cannot hold %dx%d pixels",
 			name, len(data), cfg.Width, cfg.Height)
 	}
@@ -188,6 +185,17 @@ func decode(data []byte, name string, o ReadOptions) (*Image, Info, error) {
 		info.Alpha = orient(info.Alpha, info.Orientation)
 	}
 	return img, info, nil
+}
+
+// checkSize holds the size that a file promises to the limits.
+func checkSize(name string, c image.Config, maxPixels int) error {
+	switch {
+	case c.Width <= 0 || c.Height <= 0:
+		return fmt.Errorf("imageio: %s has no pixels: its size is %dx%d", name, c.Width, c.Height)
+	case int64(c.Width)*int64(c.Height) > int64(maxPixels):
+		return fmt.Errorf("%w: %s has %dx%d pixels, the limit is %d", ErrTooLarge, name, c.Width, c.Height, maxPixels)
+	}
+	return nil
 }
 
 func codecs(f Format) (config func(io.Reader) (image.Config, error), pixels func(io.Reader) (image.Image, error)) {

@@ -114,19 +114,46 @@ func (m *Measurement) encode() (map[string]checkpoint.Tensor, map[string]string,
 // Load reads a measurement file and rebuilds its operator. Every size and value is checked; what
 // is wrong is said in an error that is ErrFile or ErrVersion, or the error of the operating system.
 func Load(path string) (*Measurement, error) {
-	f, err := checkpoint.Open(path)
+	f, err := open(path)
 	if err != nil {
-		var system *fs.PathError
-		if errors.As(err, &system) {
-			return nil, fmt.Errorf("measurement: %w", err)
-		}
-		return nil, fmt.Errorf("measurement: %w: %w", ErrFile, err)
+		return nil, err
 	}
 	m, err := decode(f)
 	if err != nil {
 		return nil, fmt.Errorf("measurement: %s: %w", path, err)
 	}
 	return m, nil
+}
+
+// open reads a safetensors file. Its errors are those of Load.
+func open(path string, options ...checkpoint.Option) (*checkpoint.File, error) {
+	f, err := checkpoint.Open(path, options...)
+	if system := (*fs.PathError)(nil); errors.As(err, &system) {
+		return nil, fmt.Errorf("measurement: %w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("measurement: %w: %w", ErrFile, err)
+	}
+	return f, nil
+}
+
+// ReadSize returns the height and width of the images that a measurement file is about, in pixels,
+// from the beginning of the file. Its errors are those of Load, and a file of which it returns the
+// size may still be damaged further on.
+func ReadSize(path string) (height, width int, err error) {
+	f, err := open(path, checkpoint.HeaderOnly())
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := checkFormat(f); err != nil {
+		return 0, 0, fmt.Errorf("measurement: %s: %w", path, err)
+	}
+	for name, n := range map[string]*int{"height": &height, "width": &width} {
+		if *n, err = strconv.Atoi(f.Metadata[name]); err != nil || *n < 1 {
+			return 0, 0, fmt.Errorf("measurement: %s: %w", path, damaged("%s %q is not a number of pixels", name, f.Metadata[name]))
+		}
+	}
+	return height, width, nil
 }
 
 // IsFile says whether the file at path begins like a safetensors file, as measurements do and
@@ -153,14 +180,22 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, ErrFile)...)
 }
 
+// checkFormat says whether the file is a measurement that this version reads.
+func checkFormat(f *checkpoint.File) error {
+	if f.Format != checkpoint.FormatSafetensors || f.Metadata["format"] != fileFormat {
+		return damaged("not a measurement (its format is %q, not %q)", f.Metadata["format"], fileFormat)
+	}
+	if v := f.Metadata["version"]; v != fileVersion {
+		return fmt.Errorf("version %q: %w: this program reads version %s", v, ErrVersion, fileVersion)
+	}
+	return nil
+}
+
 func decode(f *checkpoint.File) (*Measurement, error) {
+	if err := checkFormat(f); err != nil {
+		return nil, err
+	}
 	meta := f.Metadata
-	if f.Format != checkpoint.FormatSafetensors || meta["format"] != fileFormat {
-		return nil, damaged("not a measurement (its format is %q, not %q)", meta["format"], fileFormat)
-	}
-	if v := meta["version"]; v != fileVersion {
-		return nil, fmt.Errorf("version %q: %w: this program reads version %s", v, ErrVersion, fileVersion)
-	}
 	var firstErr error
 	number := func(key string) int {
 		v, err := strconv.Atoi(meta[key])

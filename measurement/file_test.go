@@ -48,6 +48,9 @@ func TestSaveLoad(t *testing.T) {
 		if gh != 14 || gw != 11 {
 			t.Errorf("%+v: image size %dx%d", task, gh, gw)
 		}
+		if h, w, err := ReadSize(path); h != 14 || w != 11 || err != nil {
+			t.Errorf("%+v: ReadSize says %dx%d, %v", task, w, h, err)
+		}
 		if o, ok := m.Operator.(*operator.Inpaint); ok && !slices.Equal(o.Mask(), got.Operator.(*operator.Inpaint).Mask()) {
 			t.Errorf("%+v: another mask", task)
 		}
@@ -237,6 +240,9 @@ func TestLoadErrors(t *testing.T) {
 		m, err := Load(path)
 		if err == nil || !errors.Is(err, c.want) || !(errors.Is(err, ErrFile) || errors.Is(err, ErrVersion)) || !strings.Contains(err.Error(), c.says) || m != nil {
 			t.Errorf("%s: measurement %v, error %v, want one that is %q and says %q", c.name, m, err, c.want, c.says)
+		}
+		if h, w, err := ReadSize(path); err == nil && (h < 1 || w < 1) || err != nil && !errors.Is(err, ErrFile) && !errors.Is(err, ErrVersion) {
+			t.Errorf("%s: ReadSize says %dx%d, %v", c.name, w, h, err)
 		}
 	}
 }

@@ -95,6 +95,9 @@ func runRestore(ctx context.Context, c *console, o *restoreOptions, f *pflag.Fla
 	if err != nil {
 		return err
 	}
+	if err := o.output.checkFile(); err != nil {
+		return err
+	}
 	q, err := equip(o.engineOptions, o.priorOptions)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/seed-0f004ec9/spgd"
 	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/prior"
 	"github.com/seed-0f004ec9/spgd/report"
@@ -13,6 +14,7 @@ type equipment struct {
 	options  priorOptions
 	denoiser prior.Denoiser // once loaded
 	record   *report.Prior
+	restorer *spgd.Restorer
 }
 
 // equip starts the engine.
@@ -31,7 +33,21 @@ func (q *equipment) prior() (prior.Denoiser, *report.Prior, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		q.denoiser, q.record = d, record
+		q.use(d, record)
 	}
 	return q.denoiser, q.record, nil
+}
+
+// use takes a prior that is loaded. Several engines may have the same.
+func (q *equipment) use(d prior.Denoiser, record *report.Prior) {
+	q.denoiser, q.record = d, record
+	q.restorer = spgd.NewRestorer(q.Engine, d)
+}
+
+// Close ends the engine.
+func (q *equipment) Close() {
+	if q.restorer != nil {
+		q.restorer.Close()
+	}
+	q.Engine.Close()
 }

@@ -28,9 +28,22 @@ func (o *outputOptions) AddFlags(f *pflag.FlagSet, what string) {
 	f.IntVar(&o.quality, "jpeg-quality", imageio.DefaultQuality, "`QUALITY` of a JPEG, 1 to 100")
 }
 
-// check checks the output before any work is done. It must not be the input nor any other file that
-// is read; others may hold words that are no paths.
+// check checks the output before any work is done.
 func (o *outputOptions) check(input string, others ...string) error {
+	if err := o.checkFlags(input, others...); err != nil {
+		return err
+	}
+	return o.checkFile()
+}
+
+// checkFile says whether the output can be written.
+func (o *outputOptions) checkFile() error {
+	return as(errOutput, imageio.CheckOutput(o.path, imageio.WriteOptions{Depth: o.depth}))
+}
+
+// checkFlags is the part of check that asks for no folder yet. The output must not be the input nor any
+// other file that is read; others may hold words that are no paths.
+func (o *outputOptions) checkFlags(input string, others ...string) error {
 	if o.path == "" {
 		return usagef("no output is given: use -o FILE")
 	}
@@ -43,10 +56,7 @@ func (o *outputOptions) check(input string, others ...string) error {
 	if o.quality < 1 || o.quality > 100 {
 		return usagef("--jpeg-quality %d: it must be 1 to 100", o.quality)
 	}
-	if err := o.checkInputs(input, others...); err != nil {
-		return err
-	}
-	return as(errOutput, imageio.CheckOutput(o.path, imageio.WriteOptions{Depth: o.depth}))
+	return o.checkInputs(input, others...)
 }
 
 func (o *outputOptions) checkInputs(input string, others ...string) error {

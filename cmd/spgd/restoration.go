@@ -9,7 +9,6 @@ import (
 
 	"github.com/seed-0f004ec9/spgd"
 	"github.com/seed-0f004ec9/spgd/imageio"
-	"github.com/seed-0f004ec9/spgd/prior"
 	"github.com/seed-0f004ec9/spgd/report"
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
@@ -34,10 +33,9 @@ type restoration struct {
 	write   imageio.WriteOptions
 
 	// prepare
-	denoiser prior.Denoiser
-	options  spgd.Options // of sample, with its observers
-	record   *report.Run  // all that is known; complete when restore returns
-	load     time.Duration
+	options spgd.Options // of sample, with its observers
+	record  *report.Run  // all that is known; complete when restore returns
+	load    time.Duration
 
 	// sample and finish
 	result *spgd.Result
@@ -47,8 +45,8 @@ type restoration struct {
 	note string // how the result compares with the one that is repeated
 }
 
-// newRestoration checks the flags of a restoration of the input and its output, without opening more
-// of the input than tells whether it is a measurement file.
+// newRestoration checks the flags of a restoration of the input, without opening more of the input than
+// tells whether it is a measurement file, and without a look at the place of the output.
 func newRestoration(c *console, o *restoreOptions, f *pflag.FlagSet, input string) (*restoration, error) {
 	r := &restoration{flags: o, console: c, progress: newProgress(c).report, input: input}
 	var err error
@@ -62,7 +60,7 @@ func newRestoration(c *console, o *restoreOptions, f *pflag.FlagSet, input strin
 	if err := o.checkTask(f, fromMeasurement); err != nil {
 		return nil, err
 	}
-	return r, o.output.check(input, o.task.Mask, o.task.Kernel, o.prior)
+	return r, o.output.checkFlags(input, o.task.Mask, o.task.Kernel, o.prior)
 }
 
 // restore does the whole work.
@@ -109,7 +107,7 @@ func (r *restoration) prepare(q *equipment) error {
 		return err
 	}
 	p, c := r.problem, r.console
-	r.denoiser, r.load = denoiser, time.Since(r.start)
+	r.load = time.Since(r.start)
 	r.options = spgd.Options{Seed: r.flags.seed, Progress: r.progress}
 	methodLog, samplerRecord, err := r.flags.choose(r.set, p.Measurement, &r.settings, &r.options)
 	if err != nil {
@@ -144,7 +142,7 @@ func (r *restoration) prepare(q *equipment) error {
 
 // sample runs the method.
 func (r *restoration) sample(ctx context.Context, q *equipment) (err error) {
-	r.result, err = spgd.Restore(ctx, q.Engine, r.denoiser, r.problem.Measurement, r.settings, r.options)
+	r.result, err = q.restorer.Restore(ctx, r.problem.Measurement, r.settings, r.options)
 	r.console.endProgress()
 	return err
 }
@@ -199,8 +197,13 @@ func (r *restoration) print() error {
 	if r.console.json {
 		return r.console.printJSON(r.record)
 	}
+	return r.console.printf("%s\n", r.summary())
+}
+
+// summary is the result in a line.
+func (r *restoration) summary() string {
 	run := r.record
-	return r.console.printf("%s: %s, %dx%d, %d evaluations of the prior and %d with gradient in %s, residual %.4f (noise %s)%s\n",
+	return fmt.Sprintf("%s: %s, %dx%d, %d evaluations of the prior and %d with gradient in %s, residual %.4f (noise %s)%s",
 		run.Output.Path, run.Operator, run.Image.Width, run.Image.Height, run.Cost.Forwards, run.Cost.VJPs, duration(float64(run.Timings.Total)),
 		float64(run.DataFit.ResidualRMS), number(float64(run.Noise.Sigma)), r.note)
 }

@@ -70,6 +70,7 @@ type config struct {
 	key    []string
 	prefix string
 	trim   []string
+	header bool
 }
 
 // Option selects what is read from a file.
@@ -98,6 +99,12 @@ func TrimCommon(prefixes ...string) Option {
 // an error wrapping [ErrFormat] there.
 func Key(path ...string) Option {
 	return func(c *config) { c.key = path }
+}
+
+// HeaderOnly reads the metadata of a safetensors file and none of its tensors. A PyTorch file has no
+// such part: it is an error wrapping [ErrFormat].
+func HeaderOnly() Option {
+	return func(c *config) { c.header = true }
 }
 
 // Open reads the checkpoint at path. See [Read].
@@ -138,9 +145,13 @@ func read(s *source, cfg *config) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch format {
-	case FormatSafetensors:
+	switch {
+	case format == FormatSafetensors:
 		return readSafetensors(s, cfg)
+	case cfg.header:
+		return nil, fmt.Errorf("a PyTorch file has no header: %w", ErrFormat)
+	}
+	switch format {
 	case FormatPyTorch:
 		return readZip(s, cfg)
 	default:

@@ -61,6 +61,9 @@ func readSafetensors(s *source, cfg *config) (*File, error) {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	f.Metadata = metadata
+	if cfg.header {
+		return f, nil
+	}
 	start := 8 + int64(n)
 	if err := checkOffsets(infos, s.size-start); err != nil {
 		return nil, err

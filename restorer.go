@@ -1,0 +1,94 @@
+package spgd
+
+import (
+	"context"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/measurement"
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// keptDrivers is for how many operators a Restorer keeps what it has compiled: enough for pictures of
+// one size that stand or lie.
+const keptDrivers = 2
+
+// Restorer restores one measurement after the other on an engine. It keeps what it has compiled for
+// the operators it has seen last, so that pictures of one size and task are compiled for once. It is
+// for use by one goroutine at a time.
+type Restorer struct {
+	engine   *engine.Engine
+	denoiser prior.Denoiser
+	drivers  []keptDriver // the one used last is the last
+}
+
+type keptDriver struct {
+	operator operator.Operator
+	*sampler.Driver
+}
+
+// NewRestorer returns a Restorer. The engine and the prior stay the caller's.
+func NewRestorer(e *engine.Engine, d prior.Denoiser) *Restorer {
+	return &Restorer{engine: e, denoiser: d}
+}
+
+// Restore is the function Restore on the Restorer's engine, with its prior.
+func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Settings, o Options) (*Result, error) {
+	method, s, err := restoration(m, s, o)
+	if err != nil {
+		return nil, err
+	}
+	driver, err := r.driver(m.Operator)
+	if err != nil {
+		return nil, err
+	}
+	h, w, c := m.Operator.MeasurementSize()
+	y, err := r.engine.Borrow(m.Y, m.Len(), h, w, c)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = y.FinalizeAll() }()
+	run, err := driver.Run(ctx, method, sampler.Job{
+		Y: y, Seed: o.Seed, Images: o.Images, Progress: o.Progress, Observers: o.Observers, Resume: o.Resume,
+	})
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{Method: method, Settings: s, Run: run}
+	if res.Images, err = images(run.X); err != nil {
+		return nil, err
+	}
+	if res.Estimates, err = images(run.X0hat); err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// driver returns the driver of an operator, a new one if need be.
+func (r *Restorer) driver(op operator.Operator) (*sampler.Driver, error) {
+	for i, k := range r.drivers {
+		if operator.Equal(k.operator, op) {
+			r.drivers = append(append(r.drivers[:i], r.drivers[i+1:]...), k)
+			return k.Driver, nil
+		}
+	}
+	d, err := sampler.NewDriver(r.engine, r.denoiser, op)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.drivers) == keptDrivers {
+		r.drivers[0].Close()
+		r.drivers = append(r.drivers[:0], r.drivers[1:]...)
+	}
+	r.drivers = append(r.drivers, keptDriver{op, d})
+	return d, nil
+}
+
+// Close releases what was compiled.
+func (r *Restorer) Close() {
+	for _, k := range r.drivers {
+		k.Close()
+	}
+	r.drivers = nil
+}
