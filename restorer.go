@@ -25,6 +25,7 @@ type Restorer struct {
 
 type keptDriver struct {
 	operator operator.Operator
+	tiles    sampler.Tiles
 	*sampler.Driver
 }
 
@@ -39,7 +40,7 @@ func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Se
 	if err != nil {
 		return nil, err
 	}
-	driver, err := r.driver(m.Operator)
+	driver, err := r.driver(m.Operator, sampler.Tiles{Side: o.Tile})
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +66,15 @@ func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Se
 	return res, nil
 }
 
-// driver returns the driver of an operator, a new one if need be.
-func (r *Restorer) driver(op operator.Operator) (*sampler.Driver, error) {
+// driver returns the driver of an operator and tiles, a new one if need be.
+func (r *Restorer) driver(op operator.Operator, t sampler.Tiles) (*sampler.Driver, error) {
 	for i, k := range r.drivers {
-		if operator.Equal(k.operator, op) {
+		if k.tiles == t && operator.Equal(k.operator, op) {
 			r.drivers = append(append(r.drivers[:i], r.drivers[i+1:]...), k)
 			return k.Driver, nil
 		}
 	}
-	d, err := sampler.NewDriver(r.engine, r.denoiser, op)
+	d, err := sampler.NewDriver(r.engine, r.denoiser, op, sampler.WithTiles(t))
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,7 @@ func (r *Restorer) driver(op operator.Operator) (*sampler.Driver, error) {
 		r.drivers[0].Close()
 		r.drivers = append(r.drivers[:0], r.drivers[1:]...)
 	}
-	r.drivers = append(r.drivers, keptDriver{op, d})
+	r.drivers = append(r.drivers, keptDriver{op, t, d})
 	return d, nil
 }
 

@@ -83,6 +83,9 @@ type Options struct {
 	Method string
 	// Set are settings of Method, by the names that sampler.Parameters lists.
 	Set map[string]string
+	// Tile is the largest side in pixels of the overlapping tiles in which the prior sees larger images, so
+	// that memory depends on their size and not on the image's; 0 leaves images whole. See sampler.Tiles.
+	Tile int
 	// Seed and an image's index name the noise that the image starts from.
 	Seed uint64
 	// Images are those indices; nil means 0 to N-1.

@@ -28,3 +28,13 @@ type Denoiser interface {
 	// Channels is C, the number of image channels.
 	Channels() int
 }
+
+// TileSide is the side of the tiles in which a prior wants to see larger images (see Tiling): 0 if it
+// takes any size as well, and the size of its training images if it has attention, which has learned how
+// many positions there are.
+func TileSide(d Denoiser) int {
+	if t, ok := d.(interface{ TileSide() int }); ok {
+		return t.TileSide()
+	}
+	return 0
+}

@@ -3,6 +3,8 @@ package prior
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
@@ -54,6 +56,14 @@ func (m *Model) SizeMultiple() int { return m.config.SizeMultiple() }
 
 // Channels implements Denoiser.
 func (m *Model) Channels() int { return m.config.InChannels }
+
+// TileSide is the size of the training images of a network with attention, otherwise 0.
+func (m *Model) TileSide() int {
+	if slices.ContainsFunc(m.weights.names, func(name string) bool { return strings.HasSuffix(name, ".qkv.weight") }) {
+		return m.config.ImageSize
+	}
+	return 0
+}
 
 // Denoise implements Denoiser with the network eps(x, t), trained on variance-preserving states
 // (the preconditioning "VP" of Karras et al., "Elucidating the Design Space of Diffusion-Based

@@ -148,3 +148,22 @@ func TestTilingTransposes(t *testing.T) {
 		}
 	}
 }
+
+// TileSide is the training size of a network with attention, as long as its attention does something.
+func TestTileSide(t *testing.T) {
+	c := naturalSmall()
+	c.ImageSize = 64
+	with, err := Random("attends", c, 1) // in the middle, with random weights
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := Load("natural-small", LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d, want := range map[Denoiser]int{with: 64, without: 0, weighing{}: 0} {
+		if got := TileSide(d); got != want {
+			t.Errorf("%T: %d, want %d", d, got, want)
+		}
+	}
+}

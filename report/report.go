@@ -34,7 +34,8 @@ type Run struct {
 	Output       *File         `json:"output,omitempty"`
 	Image        Size          `json:"image"`                 // of the restored image
 	Measurement  *Size         `json:"measurement,omitempty"` // of y
-	Padded       *Size         `json:"padded,omitempty"`      // of the state that the network saw
+	Padded       *Size         `json:"padded,omitempty"`      // of the state that the network saw, if it saw it whole
+	Tiles        *Tiles        `json:"tiles,omitempty"`       // in which the network saw the state
 
 	Prior   *Prior   `json:"prior,omitempty"`
 	Engine  Engine   `json:"engine"`
@@ -84,6 +85,15 @@ type Size struct {
 	Width    int `json:"width"`
 	Height   int `json:"height"`
 	Channels int `json:"channels,omitempty"`
+}
+
+// Tiles are overlapping parts of one size that cover the image.
+type Tiles struct {
+	Side    int `json:"side"` // the largest that was asked for
+	Width   int `json:"width"`
+	Height  int `json:"height"`
+	Overlap int `json:"overlap"` // the least
+	Number  int `json:"number"`
 }
 
 // File is a picture or measurement file.

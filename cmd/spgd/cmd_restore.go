@@ -16,6 +16,7 @@ type restoreOptions struct {
 	samplingOptions
 	priorOptions
 	engineOptions
+	tileOptions
 	repeatOptions
 	output outputOptions
 	seed   uint64
@@ -31,6 +32,7 @@ func (o *restoreOptions) AddFlags(f *pflag.FlagSet) {
 	o.priorOptions.AddFlags(f)
 	o.engineOptions.AddFlags(f)
 	o.addPrecision(f)
+	o.tileOptions.AddFlags(f)
 }
 
 func newRestoreCommand(c *console) *cobra.Command {
@@ -63,6 +65,12 @@ restoration with all its settings. It compares the SHA-256 of IN (and of a mask,
 prior, which have to be named again if they are files) and what computed with what OUT
 records, and ends with the exit status 8 before it computes anything if version, engine or
 instruction set differ, or after it if the bytes do.
+
+A large picture can be cut into overlapping tiles, which the prior sees one after the other and
+whose estimates are blended, while the measurement is compared with the whole picture: --tile SIDE.
+The memory then depends little on the size of the picture. A picture no larger than a tile stays whole.
+By itself (auto) spgd cuts pictures for priors with attention, into tiles of the size that they were
+trained at.
 
 The noise level --noise does not change the restoration by spgd; methods that need it take
 it as their setting sigma-y. Every result is judged by it: a residual (of the result, degraded again, against IN) far above the noise means that the result does
@@ -120,6 +128,9 @@ func (o *restoreOptions) settle(f *pflag.FlagSet) (s spgd.Settings, set map[stri
 	}
 	if o.allowDifferent {
 		return s, nil, nil, usagef("--allow-different is for --from")
+	}
+	if err = o.tileOptions.check(); err != nil {
+		return s, nil, nil, err
 	}
 	if s, err = o.resolve(f); err == nil {
 		set, err = o.other(f)

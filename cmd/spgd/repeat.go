@@ -89,6 +89,7 @@ func (e *earlier) apply(o *restoreOptions, f *pflag.FlagSet) (s spgd.Settings, s
 		return s, nil, err
 	}
 	o.seed, o.network, o.preset = r.Seed, r.Prior.Network, r.Sampler.Preset
+	o.repeated(r)
 	if r.Engine.Precision != "" {
 		o.precision = r.Engine.Precision
 	}

@@ -113,6 +113,9 @@ func (r *restoration) prepare(q *equipment) error {
 	if err != nil {
 		return err
 	}
+	if r.options.Tile, err = r.flags.side(denoiser, p.Operator); err != nil {
+		return err
+	}
 	height, width := p.Operator.ImageSize()
 	run := report.New("restore")
 	run.Task, run.Operator, run.Noise, run.Seed = p.Task.Name, p.Operator.Name(), noiseRecord(p.Noise), r.flags.seed
@@ -120,7 +123,12 @@ func (r *restoration) prepare(q *equipment) error {
 	run.Input = &p.file
 	run.Image = report.Size{Width: width, Height: height, Channels: p.channels()}
 	run.Measurement = measurementSize(p.Operator)
-	run.Padded = paddedSize(height, width, denoiser.SizeMultiple())
+	if run.Tiles, err = tilesRecord(r.options.Tile, denoiser, p.Operator); err != nil {
+		return err
+	}
+	if run.Tiles == nil {
+		run.Padded = paddedSize(height, width, denoiser.SizeMultiple())
+	}
 	run.Prior, run.Engine = priorRecord, r.flags.engineOptions.record()
 	run.Sampler = samplerRecord
 	run.Warnings = p.warnings
@@ -137,6 +145,9 @@ func (r *restoration) prepare(q *equipment) error {
 	}
 	c.logf("%s on %dx%d pixels, %s, prior %s, seed %d", p.Operator.Name(), width, height, describeNoise(p.Noise, p.Operator), denoiser.Name(), r.flags.seed)
 	c.logf("%s", methodLog)
+	if t := run.Tiles; t != nil {
+		c.logf("%d tiles of %dx%d pixels for the prior, which overlap by %d or more", t.Number, t.Width, t.Height, t.Overlap)
+	}
 	return nil
 }
 

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/spf13/pflag"
+
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/report"
+)
+
+// Values of --tile beside a number of pixels.
+const (
+	tileAuto = "auto"
+	tileOff  = "off"
+)
+
+// tileOptions say how large pictures are cut into tiles for the prior.
+type tileOptions struct{ tile string }
+
+// AddFlags adds them.
+func (o *tileOptions) AddFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.tile, "tile", tileAuto, "largest `SIDE` in pixels of the overlapping tiles in which the prior sees a picture, or off:\n"+
+		"smaller tiles take less memory and more time")
+}
+
+// check checks the flag.
+func (o *tileOptions) check() error {
+	if o.tile == tileAuto || o.tile == tileOff {
+		return nil
+	}
+	if n, err := strconv.Atoi(o.tile); err != nil || n < 1 {
+		return usagef("--tile %s: want a number of pixels, %s or %s", o.tile, tileAuto, tileOff)
+	}
+	return nil
+}
+
+// side returns the side of the tiles in which a prior sees the images of an operator, 0 if they stay
+// whole.
+func (o *tileOptions) side(d prior.Denoiser, op operator.Operator) (int, error) {
+	switch o.tile {
+	case tileOff:
+		return 0, nil
+	case tileAuto:
+		return prior.TileSide(d), nil
+	}
+	side, err := strconv.Atoi(o.tile)
+	if err != nil {
+		return 0, err
+	}
+	h, w := op.ImageSize()
+	if _, err := prior.NewTiling(h, w, side, 0, d.SizeMultiple()); err != nil {
+		if errors.Is(err, prior.ErrTile) {
+			return 0, usagef("--tile %s: %v", o.tile, err)
+		}
+		return 0, err
+	}
+	return side, nil
+}
+
+// repeated sets the flag to what an earlier run used.
+func (o *tileOptions) repeated(r *report.Run) {
+	o.tile = tileOff
+	if r.Tiles != nil {
+		o.tile = strconv.Itoa(r.Tiles.Side)
+	}
+}
+
+// tilesRecord describes the tiles of a run; it is nil where the images stay whole.
+func tilesRecord(side int, d prior.Denoiser, op operator.Operator) (*report.Tiles, error) {
+	h, w := op.ImageSize()
+	if side == 0 || side >= max(h, w) {
+		return nil, nil
+	}
+	t, err := prior.NewTiling(h, w, side, 0, d.SizeMultiple())
+	if err != nil {
+		return nil, err
+	}
+	return &report.Tiles{Side: side, Width: t.TileWidth, Height: t.TileHeight, Overlap: t.Overlap, Number: t.Tiles()}, nil
+}
