@@ -19,8 +19,15 @@ func TestBenchEngine(t *testing.T) {
 
 func TestBenchErrors(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"bench", "needs the name"},
-		{"bench nothing", "unknown benchmark"},
+		{"bench", "needs a YAML file or images"},
+		{"bench a.png", "no tasks are given"},
+		{"bench a.png --task sr:4@0.01", "no methods are given"},
+		{"bench a.png --suite linear --seeds 0", "1 to 1000"},
+		{"bench a.png --suite linear --size 0", "at least 1"},
+		{"bench a.png --suite other", "linear"},
+		{"bench a.png --task sr:4 --method dsp", "unknown method"},
+		{"bench a.png b.png c.yaml", "no tasks are given"},
+		{"bench c.yaml b.png", "one YAML file"},
 		{"bench engine --size 40", "multiples of 16"},
 		{"bench engine --runs 0", "at least 1"},
 		{"bench engine --size 1000000000", "at most 16384"},

@@ -1,18 +1,391 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/internal/atomicfile"
+	"github.com/seed-0f004ec9/spgd/internal/bench"
+	"github.com/seed-0f004ec9/spgd/metric"
+	"github.com/seed-0f004ec9/spgd/metric/lpips"
+	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// Files of a benchmark's folder.
+const (
+	benchJournal  = "cells.jsonl"
+	benchMarkdown = "table.md"
+	benchCSV      = "table.csv"
+	benchJSON     = "table.json"
+)
+
+// benchOptions are the flags of bench.
+type benchOptions struct {
+	engineOptions
+	priorOptions
+	suite, reference        string
+	tasks, methods, weights []string
+	size, seeds, nfe        int
+	output                  string
+	noTiming                bool
+}
+
+// AddFlags adds them.
+func (o *benchOptions) AddFlags(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.StringVarP(&o.output, "output", "o", "", "`FOLDER` for the cells and the tables, made if it does not exist; without it nothing is kept")
+	addChoice(f, &o.suite, "suite", "suite", "", "tasks and methods by name, see SUITES above", bench.SuiteNames())
+	f.StringArrayVar(&o.tasks, "task", nil, "`TASK` such as sr:4@0.01, may be given several times, see TASKS above")
+	f.StringArrayVar(&o.methods, "method", nil, "`METHOD` such as dps or dps:scale=0.5,steps=100, may be given several times")
+	f.StringVar(&o.reference, "reference", "", "`METHOD` that the others are compared with (default the first)")
+	f.IntVar(&o.seeds, "seeds", 1, "`NUMBER` of seeds, from 0, for each of which masks, kernels, noise and start are drawn")
+	f.IntVar(&o.size, "size", bench.DefaultSize, "side of the central square of each image in `PIXELS`")
+	f.IntVar(&o.nfe, "nfe", 0, "evaluations `NUMBER` of the prior that every method gets, as near as its steps allow (default its\n"+
+		"authors' steps)")
+	f.StringArrayVar(&o.weights, "lpips", nil, "`FILE` with the weights of LPIPS: a network (torchvision's VGG-16, AlexNet or SqueezeNet 1.1),\n"+
+		"its linear heads, or both; may be given several times")
+	f.BoolVar(&o.noTiming, "no-timing", false, "leave times and memory out of the tables, which are then the same whenever the cells were computed")
+	o.priorOptions.AddFlags(f)
+	o.engineOptions.AddFlags(f)
+	o.addPrecision(f)
+}
 
 func newBenchCommand(c *console) *cobra.Command {
+	var o benchOptions
 	cmd := &cobra.Command{
-		Use:   "bench",
-		Short: "Measure how fast the program is on this machine",
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("unknown benchmark %q: there is engine", args[0])
-			}
-			return usagef("bench needs the name of a benchmark: engine")
+		Use:   "bench FILE.yaml | IMAGE...",
+		Short: "Compare restoration methods on images, tasks and seeds",
+		Long: `Degrade images, restore them by several methods, and print tables of the results: means
+and deviations over images and seeds, and the differences of every method from a reference
+method with intervals and a mark of significance. IMAGE is a picture, a folder or a
+pattern; the central square of each is used.
+
+FILE.yaml holds the names of the flags below without dashes, lists for those that may be
+given several times (tasks, methods, lpips), and images. seeds may be a list, and a
+method may be written as {method: dps, set: {scale: 0.5}, label: strong}. Flags go before
+what the file says.
+
+Every restoration is a cell. With -o FOLDER it is kept in FOLDER/` + benchJournal + ` as soon as it is
+finished, under the SHA-256 of everything that determines it, and the same command
+computes what is missing: after an interruption, with more images, seeds or methods. The
+tables are made of the cells alone, and written to ` + benchMarkdown + `, ` + benchCSV + ` and ` + benchJSON + `.
+Each image and seed has its own mask, kernel, noise and start, which all methods share;
+"spgd degrade" and "spgd restore" with the cell's draw_seed repeat them.
+
+A method that does not apply to a task, or diverges, is reported in the tables.
+
+TASKS
+  OPERATOR@NOISE: sr:FACTOR, inpaint:random:FRACTION, inpaint:box:SIZE, deblur:gaussian:STD,
+  deblur:motion:LENGTH:ANGLE, deblur:motion:random:INTENSITY, denoise, colorize, phase or
+  hdr, and the noise's standard deviation, @0.01 or @poisson:0.01
+
+SUITES
+` + bench.SuiteHelp() + `
+` + methodHelp() + `Settings of a method follow its name; spgd takes preset=paper and preset=released too.
+
+MEASURES
+  PSNR, SSIM, MS-SSIM, HaarPSI, MDSI (the lower the better) and, with --lpips, LPIPS (likewise)
+
+` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitOutput, exitInterrupted),
+		Example: `  spgd bench photos --suite linear --method spgd --method ddnm+ --seeds 3 -o results
+  spgd bench a.png b.png --task sr:4@0.01 --method spgd --method spgd:adm=off --nfe 60
+  spgd bench compare.yaml -o results`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runBench(cmd.Context(), c, &o, cmd.Flags(), args)
 		},
 	}
+	o.AddFlags(cmd.Flags())
 	cmd.AddCommand(newBenchEngineCommand(c))
 	return cmd
+}
+
+// spec is what the file and the flags ask for; flags that are given replace what the file says.
+func (o *benchOptions) spec(f *pflag.FlagSet, args []string) (*bench.Spec, error) {
+	s := &bench.Spec{}
+	switch {
+	case len(args) == 0:
+		return nil, usagef("bench needs a YAML file or images")
+	case isYAML(args[0]):
+		if len(args) > 1 {
+			return nil, usagef("bench takes one YAML file, which names the images")
+		}
+		var err error
+		if s, err = bench.ReadSpec(args[0]); err != nil {
+			return nil, err
+		}
+	default:
+		s.Images = args
+	}
+	set := func(name string, missing bool, assign func()) {
+		if f.Changed(name) || missing {
+			assign()
+		}
+	}
+	var err error
+	set("suite", false, func() { s.Suite = o.suite })
+	set("task", false, func() { s.Tasks = o.tasks })
+	set("method", false, func() {
+		s.Methods = nil
+		for _, text := range o.methods {
+			m, bad := bench.ParseMethod(text)
+			s.Methods, err = append(s.Methods, m), errors.Join(err, bad)
+		}
+	})
+	set("reference", false, func() { s.Reference = o.reference })
+	set("seeds", len(s.Seeds) == 0, func() {
+		if o.seeds < 1 || o.seeds > 1000 {
+			err = errors.Join(err, usagef("--seeds %d: there must be 1 to 1000", o.seeds))
+			return
+		}
+		s.Seeds = bench.FirstSeeds(o.seeds)
+	})
+	set("size", s.Size == 0, func() {
+		if s.Size = o.size; o.size < 1 {
+			err = errors.Join(err, usagef("--size %d: it must be at least 1", o.size))
+		}
+	})
+	set("nfe", false, func() { s.NFE = o.nfe })
+	set("lpips", false, func() { s.LPIPS = o.weights })
+	// What remains is the other way round: the file fills in the flags.
+	given := func(name, value string, to *string) {
+		if value != "" && !f.Changed(name) {
+			err = errors.Join(err, as(errUsage, f.Set(name, value)))
+		}
+	}
+	given("prior", s.Prior, &o.prior)
+	given("network", s.Network, &o.network)
+	given("precision", s.Precision, &o.precision)
+	return s, err
+}
+
+func isYAML(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
+	return ext == ".yaml" || ext == ".yml"
+}
+
+func runBench(ctx context.Context, c *console, o *benchOptions, f *pflag.FlagSet, args []string) error {
+	s, err := o.spec(f, args)
+	if err != nil {
+		return as(errInput, err)
+	}
+	plan, err := bench.NewPlan(*s, func(path string) (*imageio.Image, error) {
+		p, err := readPicture(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range p.Warnings {
+			c.warn(path + ": " + w)
+		}
+		return p.Image, nil
+	})
+	if err != nil {
+		return as(errInput, err)
+	}
+	q, err := equip(o.engineOptions, o.priorOptions)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	runner, err := o.runner(q, s.LPIPS)
+	if err != nil {
+		return err
+	}
+	defer runner.close()
+	if runner.Journal, err = o.journal(c); err != nil {
+		return err
+	}
+	defer runner.Journal.Close()
+	missing, err := runner.Missing(plan)
+	if err != nil {
+		return err
+	}
+	c.logf("%d cells, %d of them kept already", plan.Cells(), plan.Cells()-missing)
+	p := &benchProgress{console: c, plan: plan, missing: missing, start: time.Now()}
+	runner.Begin, runner.Done, runner.Progress = p.begin, p.done, p.progress
+	err = runner.Run(ctx, plan)
+	c.endProgress()
+	if err != nil {
+		if ctx.Err() != nil && o.output != "" {
+			c.line("the cells so far are kept: the same command goes on from there")
+		}
+		return err
+	}
+	t, err := bench.NewTable(plan, runner.Base, runner.Measures, runner.Journal, !o.noTiming)
+	if err != nil {
+		return err
+	}
+	if err := o.save(t); err != nil {
+		return err
+	}
+	print := t.WriteText
+	if c.json {
+		print = t.WriteJSON
+	}
+	var text strings.Builder
+	if err := print(&text); err != nil {
+		return err
+	}
+	return c.printf("%s", text.String())
+}
+
+// benchRunner is a runner with what has to be released after it.
+type benchRunner struct {
+	bench.Runner
+	release []func()
+}
+
+func (r *benchRunner) close() {
+	for _, f := range slices.Backward(r.release) {
+		f()
+	}
+}
+
+// runner loads the prior and the weights of LPIPS.
+func (o *benchOptions) runner(q *equipment, weights []string) (*benchRunner, error) {
+	denoiser, record, err := q.prior()
+	if err != nil {
+		return nil, err
+	}
+	program, err := bench.ProgramID()
+	if err != nil {
+		return nil, err
+	}
+	e := o.engineOptions.record()
+	r := &benchRunner{Runner: bench.Runner{Engine: q.Engine, Prior: denoiser, Measures: metric.Measures()}}
+	r.Base = bench.Causes{
+		Prior: record.SHA256, Network: record.Network, Program: program, Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Engine: e.Name, ISA: e.ISA, Precision: e.Precision, Convolution: e.Convolution,
+	}
+	for _, m := range r.Measures {
+		r.Base.Measures = append(r.Base.Measures, m.Name)
+	}
+	if len(weights) > 0 {
+		if err := r.addLPIPS(q.Engine, o, weights); err != nil {
+			r.close()
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// addLPIPS adds the measure, on an engine of its own where the prior's is not in float32.
+func (r *benchRunner) addLPIPS(e *engine.Engine, o *benchOptions, weights []string) error {
+	network, err := lpips.Load(weights...)
+	if err != nil {
+		return as(errCheckpoint, err)
+	}
+	id := "lpips:" + network.Name()
+	for _, path := range weights {
+		hash, err := report.HashFile(path)
+		if err != nil {
+			return as(errCheckpoint, err)
+		}
+		id += ":" + hash
+	}
+	if o.precision != cpu.PrecisionF32 {
+		f32 := o.engineOptions
+		f32.precision = cpu.PrecisionF32
+		if e, err = f32.start(); err != nil {
+			return err
+		}
+		r.release = append(r.release, e.Close)
+	}
+	meter, err := network.Meter(e)
+	if err != nil {
+		return err
+	}
+	r.release = append(r.release, meter.Close)
+	r.Measures = append(r.Measures, metric.Measure{Name: "lpips", Title: "LPIPS (" + network.Name() + ")", Lower: true, Of: meter.Distance})
+	r.Base.Measures = append(r.Base.Measures, id)
+	return nil
+}
+
+// journal opens the journal of the output folder, which it makes.
+func (o *benchOptions) journal(c *console) (*bench.Journal, error) {
+	if o.output == "" {
+		return bench.OpenJournal("")
+	}
+	if err := os.MkdirAll(o.output, 0o777); err != nil {
+		return nil, as(errOutput, fmt.Errorf("cannot make the folder: %w", err))
+	}
+	for _, name := range []string{benchMarkdown, benchCSV, benchJSON} {
+		if err := atomicfile.CheckWritable(filepath.Join(o.output, name)); err != nil {
+			return nil, as(errOutput, err)
+		}
+	}
+	j, err := bench.OpenJournal(filepath.Join(o.output, benchJournal))
+	if err != nil {
+		return nil, as(errOutput, err)
+	}
+	if j.Torn() {
+		c.logf("the last line of %s was not whole and is dropped", filepath.Join(o.output, benchJournal))
+	}
+	return j, nil
+}
+
+// save writes the tables to the output folder.
+func (o *benchOptions) save(t *bench.Table) error {
+	if o.output == "" {
+		return nil
+	}
+	for _, f := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{{benchMarkdown, t.WriteMarkdown}, {benchCSV, t.WriteCSV}, {benchJSON, t.WriteJSON}} {
+		if err := atomicfile.Write(filepath.Join(o.output, f.name), f.write); err != nil {
+			return as(errOutput, err)
+		}
+	}
+	return nil
+}
+
+// benchProgress shows which cell is computed and how long the rest may take.
+type benchProgress struct {
+	console  *console
+	plan     *bench.Plan
+	missing  int // cells to compute
+	computed int
+	start    time.Time
+	what     string
+}
+
+func (p *benchProgress) begin(_ int, c bench.Cell) {
+	p.what = fmt.Sprintf("%s, %s, %s, seed %d", c.Causes.Task, c.Label, c.Image, c.Causes.Seed)
+}
+
+func (p *benchProgress) progress(s sampler.Progress) {
+	if p.console.quiet || !p.console.terminal || s.Total <= 0 {
+		return
+	}
+	part := min(s.Done/s.Total, 1)
+	text := fmt.Sprintf("cell %d of %d (%s), %.0f %%", p.computed+1, p.missing, p.what, 100*part)
+	if done := float64(p.computed) + part; p.computed > 0 {
+		text += ", " + duration(time.Since(p.start).Seconds()*(float64(p.missing)-done)/done) + " left"
+	}
+	p.console.progressLine(text)
+}
+
+func (p *benchProgress) done(_ int, c bench.Cell) {
+	p.computed++
+	result := string(c.Status)
+	if c.Status == bench.Finished {
+		result = fmt.Sprintf("%.2f dB, %d evaluations, %.1f s", float64(c.Values["psnr"]), c.NFE, float64(c.Seconds))
+	}
+	p.console.logf("%d of %d: %s: %s", p.computed, p.missing, p.what, result)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-0f004ec9/spgd/engine/cpu"
 	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/internal/bench"
 	"github.com/seed-0f004ec9/spgd/measurement"
 	"github.com/seed-0f004ec9/spgd/metric"
 	"github.com/seed-0f004ec9/spgd/operator"
@@ -104,7 +105,7 @@ var exitCodes = []struct {
 	{exitMemory, []error{cpu.ErrMemory}},
 	{exitDiverged, []error{sampler.ErrDiverged}},
 	{exitDifferent, []error{errDifferent}},
-	{exitUsage, []error{errUsage}},
+	{exitUsage, []error{errUsage, bench.ErrSpec}},
 	{exitInput, []error{errInput}},
 	{exitCheckpoint, []error{errCheckpoint}},
 	{exitOutput, []error{errOutput}},
@@ -141,7 +142,7 @@ func exitCode(err error) int {
 // user of the command line gets the sentence without them.
 var packageNames = []string{
 	"engine", "cpu", "kernel", "checkpoint", "prior", "operator", "measurement", "sampler",
-	"metric", "imageio", "report", "spgd", "atomicfile", "resume",
+	"metric", "lpips", "imageio", "report", "spgd", "atomicfile", "resume", "bench",
 }
 
 // message is what the user is told about an error: one sentence in one line. Only an internal error

@@ -23,6 +23,7 @@ const (
 	Noise      Purpose = 4 // measurement noise
 	Sampler    Purpose = 5 // noise injected by a stochastic sampler
 	Diagnostic Purpose = 6 // probes that estimate norms and traces
+	Resample   Purpose = 7 // resamples and sign flips of statistics
 )
 
 // Stream is one sequence of random numbers. The zero value is the stream of New(0, 0, 0, 0).

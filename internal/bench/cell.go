@@ -1,0 +1,79 @@
+package bench
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/seed-0f004ec9/spgd/report"
+)
+
+// Status says how a cell ended.
+type Status string
+
+const (
+	Finished     Status = "finished"
+	Diverged     Status = "diverged"
+	Inapplicable Status = "does not apply" // the method cannot treat the operator
+)
+
+// Causes is everything that determines what a cell comes to.
+type Causes struct {
+	Image     string            `json:"image_sha256"` // of the square's pixels
+	Task      string            `json:"task"`         // operator and noise
+	Method    string            `json:"method"`
+	Set       map[string]string `json:"set,omitempty"` // settings that are not the method's own
+	Seed      uint64            `json:"seed"`
+	Prior     string            `json:"prior_sha256"`
+	Network   string            `json:"network,omitempty"` // of a checkpoint that does not describe its own
+	Measures  []string          `json:"measures"`          // what is measured, networks with their hash
+	Program   string            `json:"program"`           // version and revision, or the hash of the program
+	Platform  string            `json:"platform"`
+	Engine    string            `json:"engine"`
+	ISA       string            `json:"isa"`
+	Precision string            `json:"precision"`
+	// Convolution is how 3x3 convolutions were computed, if that was not left to the engine.
+	Convolution string `json:"convolution,omitempty"`
+}
+
+// key identifies a cell by its causes.
+func (c Causes) key() (string, error) {
+	b, err := json.Marshal(c) // the keys of maps are sorted
+	if err != nil {
+		return "", fmt.Errorf("bench: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// Cell is one restoration and what was measured of it: a line of the journal.
+type Cell struct {
+	Key    string `json:"key"` // SHA-256 of the causes
+	Causes Causes `json:"causes"`
+
+	Image string `json:"image"` // name
+	Label string `json:"label"` // of the method
+	// Draw is the seed that "spgd degrade" and "spgd restore" repeat the cell with: of the mask, the
+	// kernel, the noise and the start.
+	Draw     uint64 `json:"draw_seed"`
+	Operator string `json:"operator"`
+	Drawn    string `json:"operator_sha256"` // of the operator's arrays: mask, kernel, resize matrices
+
+	Status   Status         `json:"status"`
+	Reason   string         `json:"reason,omitempty"` // why it is not finished
+	Settings map[string]any `json:"settings,omitempty"`
+
+	// Values are by measure; those that the image is too small for are left out.
+	Values   map[string]report.Number `json:"values,omitempty"`
+	Residual report.Number            `json:"residual_rms"` // sqrt(mean (A(x) - y)^2) of the result
+	Forwards int                      `json:"forwards"`
+	VJPs     int                      `json:"vjps"`
+	NFE      int                      `json:"nfe"`
+
+	// Seconds are those of the restoration without compilation; PeakBytes the largest resident memory
+	// of the process during it, 0 where the system does not say. They differ from run to run.
+	Seconds   report.Number `json:"seconds"`
+	Compile   report.Number `json:"compile_seconds"`
+	PeakBytes int64         `json:"peak_bytes"`
+}

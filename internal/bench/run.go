@@ -1,0 +1,265 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"strings"
+
+	"github.com/gomlx/gomlx/pkg/core/tensors"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/measurement"
+	"github.com/seed-0f004ec9/spgd/metric"
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// Runner computes cells.
+type Runner struct {
+	Engine   *engine.Engine
+	Prior    prior.Denoiser
+	Measures []metric.Measure
+	// Base holds the causes that all cells share: prior, measures, program and engine.
+	Base    Causes
+	Journal *Journal
+	// Begin, if not nil, is called before each cell that is computed, and Done after it with the cell.
+	// n counts the cells of the plan from 0, those of the journal among them.
+	Begin func(n int, c Cell)
+	Done  func(n int, c Cell)
+	// Progress, if not nil, is called after every evaluation of the prior.
+	Progress func(sampler.Progress)
+}
+
+// place is one combination of the plan.
+type place struct {
+	image         Image
+	task          Task
+	method        Method
+	seed          uint64
+	i, t, m, s, n int // indices of the above, and the number of the cell in the order of computation
+}
+
+// places visits the plan in the order of computation: whatever an operator can be used again for comes
+// together.
+func (p *Plan) places(visit func(at place) error) error {
+	n := 0
+	for t, task := range p.Tasks {
+		for i, image := range p.Images {
+			for s, seed := range p.Spec.Seeds {
+				for m, method := range p.Methods[t] {
+					if err := visit(place{image, task, method, seed, i, t, m, s, n}); err != nil {
+						return err
+					}
+					n++
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// start is the cell of a place before it is computed.
+func (at place) start(base Causes) (Cell, error) {
+	c := Cell{Causes: base, Image: at.image.Name, Label: at.method.Label, Draw: drawSeed(at.image.SHA256, at.seed)}
+	c.Causes.Image, c.Causes.Task, c.Causes.Seed = at.image.SHA256, at.task.Name, at.seed
+	c.Causes.Method, c.Causes.Set = at.method.Name, at.method.Set
+	key, err := c.Causes.key()
+	c.Key = key
+	return c, err
+}
+
+// Missing counts the cells of the plan that the journal does not hold.
+func (r *Runner) Missing(p *Plan) (int, error) {
+	n := 0
+	err := p.places(func(at place) error {
+		c, err := at.start(r.Base)
+		if _, known := r.Journal.Cell(c.Key); !known {
+			n++
+		}
+		return err
+	})
+	return n, err
+}
+
+// Run computes the cells that the journal does not hold. That a method diverges or does not apply is
+// the result of its cell; other errors end the run, with all cells before kept.
+func (r *Runner) Run(ctx context.Context, p *Plan) error {
+	b := &workbench{}
+	defer b.close()
+	return p.places(func(at place) error {
+		c, err := at.start(r.Base)
+		if err != nil {
+			return err
+		}
+		if _, known := r.Journal.Cell(c.Key); known {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if r.Begin != nil {
+			r.Begin(at.n, c)
+		}
+		if err := b.prepare(ctx, r, at, c.Draw); err != nil {
+			return fmt.Errorf("%s, %s: %w", at.image.Name, at.task.Name, err)
+		}
+		if err := r.compute(ctx, b, at, &c); err != nil {
+			return fmt.Errorf("%s, %s, %s: %w", at.image.Name, at.task.Name, at.method.Label, err)
+		}
+		if err := r.Journal.Append(c); err != nil {
+			return err
+		}
+		if r.Done != nil {
+			r.Done(at.n, c)
+		}
+		return nil
+	})
+}
+
+// workbench holds what cells that follow one another share: the driver with its compiled programs
+// while the operator is the same, and the measurement while image, task and seed are.
+type workbench struct {
+	driver      *sampler.Driver
+	operator    operator.Operator
+	operatorKey string
+	measurement *measurement.Measurement
+	measureKey  string
+}
+
+func (b *workbench) close() {
+	if b.driver != nil {
+		b.driver.Close()
+		b.driver = nil
+	}
+}
+
+// prepare makes the operator and simulates the measurement.
+func (b *workbench) prepare(ctx context.Context, r *Runner, at place, draw uint64) error {
+	key, err := at.task.OperatorName()
+	if err != nil {
+		return err
+	}
+	if at.task.Drawn() {
+		key = fmt.Sprint(key, " ", draw)
+	}
+	if key != b.operatorKey || b.driver == nil {
+		b.close()
+		size := at.image.Pixels.Height
+		if b.operator, _, err = operator.Build(at.task.Task, size, size, draw, operator.Files{}); err != nil {
+			return err
+		}
+		if b.driver, err = sampler.NewDriver(r.Engine, r.Prior, b.operator); err != nil {
+			return err
+		}
+		b.operatorKey = key
+	}
+	if key := fmt.Sprint(at.task.Name, " ", draw); key != b.measureKey {
+		m, err := measurement.Simulate(ctx, r.Engine, []*imageio.Image{at.image.Pixels}, b.operator, at.task.Task, at.task.Noise, draw)
+		if err != nil {
+			return err
+		}
+		b.measurement, b.measureKey = m, key
+	}
+	return nil
+}
+
+// compute restores and measures.
+func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) error {
+	c.Operator = b.operator.Name()
+	drawn, err := hashTensors(b.operator.Data())
+	if err != nil {
+		return err
+	}
+	c.Drawn = drawn
+	c.Residual, c.Seconds, c.Compile = report.Number(math.NaN()), report.Number(math.NaN()), report.Number(math.NaN())
+	end := func(status Status, err error) error {
+		c.Status, c.Reason = status, strings.TrimPrefix(err.Error(), "sampler: ")
+		return nil
+	}
+	method, err := at.method.sampler(sampler.Problem{Operator: b.operator, SigmaY: at.task.Noise.Sigma})
+	if errors.Is(err, sampler.ErrOperator) {
+		return end(Inapplicable, err)
+	}
+	if err != nil {
+		return err
+	}
+	c.Settings = map[string]any{}
+	for _, p := range sampler.Parameters(method) {
+		c.Settings[p.Name] = p.Value
+	}
+	debug.FreeOSMemory() // what earlier cells left behind is not this one's
+	resetPeak()
+	y := b.measurement.Tensor()
+	defer func() { _ = y.FinalizeAll() }()
+	run, err := b.driver.Run(ctx, method, sampler.Job{Y: y, Seed: c.Draw, Progress: r.Progress})
+	switch {
+	case errors.Is(err, sampler.ErrOperator):
+		return end(Inapplicable, err)
+	case errors.Is(err, sampler.ErrDiverged):
+		return end(Diverged, err)
+	case err != nil:
+		return err
+	}
+	c.PeakBytes = peakBytes()
+	c.Seconds, c.Compile = report.Number((run.Elapsed - run.Compile).Seconds()), report.Number(run.Compile.Seconds())
+	c.Forwards, c.VJPs, c.NFE = run.Cost.Forwards, run.Cost.VJPs, run.Cost.NFE()
+	img, err := imageOf(run.X)
+	if err != nil {
+		return err
+	}
+	if img.Check() != nil { // the driver looks at norms alone
+		return end(Diverged, fmt.Errorf("the result holds values that are not finite"))
+	}
+	sums, entries, err := b.measurement.Residual(ctx, r.Engine, []*imageio.Image{img})
+	if err != nil {
+		return err
+	}
+	c.Residual = report.Number(math.Sqrt(sums[0] / float64(entries)))
+	c.Values = map[string]report.Number{}
+	for _, m := range r.Measures {
+		v, err := m.Of(at.image.Pixels, img)
+		if errors.Is(err, metric.ErrSize) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		c.Values[m.Name] = report.Number(v)
+	}
+	c.Status = Finished
+	return nil
+}
+
+// imageOf copies a tensor of [1,H,W,C].
+func imageOf(t *tensors.Tensor) (*imageio.Image, error) {
+	d := t.Shape().Dimensions
+	img := imageio.New(d[1], d[2], d[3])
+	if err := t.ConstFlatData(func(flat any) { copy(img.Pix, flat.([]float32)) }); err != nil {
+		return nil, fmt.Errorf("bench: reading a result: %w", err)
+	}
+	return img, nil
+}
+
+// hashTensors is the SHA-256 of shapes and values.
+func hashTensors(ts []*tensors.Tensor) (string, error) {
+	var all bytes.Buffer
+	for _, t := range ts {
+		err := t.ConstBytes(func(data []byte) {
+			fmt.Fprintln(&all, t.Shape())
+			_ = binary.Write(&all, binary.LittleEndian, int64(len(data)))
+			all.Write(data)
+		})
+		if err != nil {
+			return "", fmt.Errorf("bench: reading an operator's arrays: %w", err)
+		}
+	}
+	return hashFloats(all.Bytes(), nil), nil
+}

@@ -1,0 +1,157 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/metric"
+	"github.com/seed-0f004ec9/spgd/report"
+)
+
+// filled is a plan of six images, two tasks, three methods and two seeds with a journal: psnr is
+// 20 + image + seed/10, plus 1 for the second method; the third diverges once on the first task and does not
+// apply to the second.
+func filled(t *testing.T) (*Plan, *Journal) {
+	t.Helper()
+	spec := Spec{
+		Images: []string{"suite.go", "cell.go", "doc.go", "run.go", "plan.go", "task.go"}, Size: 16, Seeds: Seeds{0, 1},
+		Tasks:   []string{"denoise@0.1", "hdr"},
+		Methods: []Method{{"spgd", "spgd", nil}, {"b|et*r", "dps", nil}, {"ddnm", "ddnm", nil}},
+	}
+	p, err := NewPlan(spec, func(path string) (*imageio.Image, error) { return photo(16, 16, int(path[0])+len(path)*31), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := open(t, "")
+	err = p.places(func(at place) error {
+		c, err := at.start(Causes{})
+		if err != nil {
+			return err
+		}
+		c.Status, c.NFE, c.Seconds, c.PeakBytes = Finished, 10, report.Number(at.n), 5<<20
+		v := 20 + float64(at.i) + float64(at.s)/10
+		if at.m == 1 {
+			v++
+		}
+		c.Values = map[string]report.Number{"psnr": report.Number(v), "mdsi": report.Number(v / 100)}
+		if at.m == 2 && at.t == 0 && at.i == 1 && at.s == 1 {
+			c.Status, c.Reason = Diverged, "too far"
+		}
+		if at.m == 2 && at.t == 1 {
+			c.Status, c.Reason = Inapplicable, "not linear"
+		}
+		return j.Append(c)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, j
+}
+
+func TestTable(t *testing.T) {
+	p, j := filled(t)
+	table, err := NewTable(p, Causes{}, metric.Measures(), j, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(table.Groups) != 3 || len(table.Columns) != 2 {
+		t.Fatalf("%d groups, columns %v", len(table.Groups), table.Columns)
+	}
+	near := func(what string, got report.Number, want float64) {
+		t.Helper()
+		if math.Abs(float64(got)-want) > 1e-9 {
+			t.Errorf("%s is %v, want %v", what, got, want)
+		}
+	}
+	rows := table.Groups[0].Rows
+	// 20 to 25, each with +0 and +0.1: mean 22.55, squares 12 (0.05^2) + 2 (2.5^2+1.5^2+0.5^2) 2 = 35.03.
+	near("mean", rows[0].Values["psnr"].Mean, 22.55)
+	near("deviation", rows[0].Values["psnr"].SD, math.Sqrt(35.03/11))
+	d := rows[1].Differences["psnr"]
+	near("difference", d.Mean, 1)
+	near("low", d.Low, 1)
+	near("p", d.P, 2.0/64)
+	near("p of two", d.PHolm, 4.0/64) // the third method is compared too
+	if d.Mark != "=" || d.Pairs != 12 || d.Units != 6 {
+		t.Errorf("%+v", d)
+	}
+	if third := rows[2]; third.Finished != 11 || third.Diverged != 1 || third.Reason != "too far" || third.Differences["psnr"].Pairs != 11 || third.Differences["psnr"].Mark != "=" {
+		t.Errorf("%+v", third)
+	}
+	if !rows[1].Values["psnr"].Best || rows[0].Values["psnr"].Best || rows[1].Values["mdsi"].Best || !rows[0].Values["mdsi"].Best {
+		t.Error("the best are not marked")
+	}
+	// On the second task one method is compared alone.
+	second := table.Groups[1].Rows
+	if d := second[1].Differences["psnr"]; d.Mark != "+" || float64(d.PHolm) != 2.0/64 {
+		t.Errorf("%+v", d)
+	}
+	if d := second[1].Differences["mdsi"]; d.Mark != "-" {
+		t.Errorf("%+v", d)
+	}
+	if second[2].Inapplicable != 12 || second[2].Finished != 0 {
+		t.Errorf("%+v", second[2])
+	}
+	mean := table.Groups[2].Rows
+	near("mean over tasks", mean[1].Values["psnr"].Mean, 23.55)
+	if mean[2].Finished != 0 || mean[2].Runs != 12 {
+		t.Errorf("%+v", mean[2])
+	}
+	if last := table.Rules[len(table.Rules)-1]; !strings.Contains(last, "SSIM, MS-SSIM, HaarPSI") {
+		t.Errorf("rules %q", table.Rules)
+	}
+}
+
+// TestWrite: all forms hold what they should, and without timing they do not depend on it.
+func TestWrite(t *testing.T) {
+	p, j := filled(t)
+	forms := map[string]string{}
+	for _, timing := range []bool{true, false} {
+		table, err := NewTable(p, Causes{}, metric.Measures(), j, timing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text, md, c, js bytes.Buffer
+		for _, err := range []error{table.WriteText(&text), table.WriteMarkdown(&md), table.WriteCSV(&c), table.WriteJSON(&js)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, s := range map[string]string{"text": text.String(), "md": md.String(), "csv": c.String(), "json": js.String()} {
+			if has := strings.Contains(s, "peak"); has != timing {
+				t.Errorf("%s: times are there: %v, want %v", name, has, timing)
+			}
+			forms[name] = s
+		}
+	}
+	for _, want := range []string{"b|et*r  12", "23.55 ± 1.78*", "+1.00 [+1.00, +1.00] +", "11 of 12, 1 diverged", "does not apply", "mean over 2 tasks", "hdr, ddnm: not linear."} {
+		if !strings.Contains(forms["text"], want) {
+			t.Errorf("the text lacks %q:\n%s", want, forms["text"])
+		}
+	}
+	for _, want := range []string{`| b\|et\*r | 12 | **23.55 ± 1.78** |`, "|---|---:|---:|", "### hdr\n"} {
+		if !strings.Contains(forms["md"], want) {
+			t.Errorf("the Markdown lacks %q:\n%s", want, forms["md"])
+		}
+	}
+	records, err := csv.NewReader(strings.NewReader(forms["csv"])).ReadAll()
+	if err != nil || len(records) != 1+3*3*4 {
+		t.Errorf("%d records (%v)", len(records), err)
+	}
+	var back Table
+	if err := json.Unmarshal([]byte(forms["json"]), &back); err != nil || back.Schema != TableSchema || len(back.Groups) != 3 {
+		t.Errorf("%+v (%v)", back, err)
+	}
+}
+
+func TestTableIncomplete(t *testing.T) {
+	p, _ := filled(t)
+	if _, err := NewTable(p, Causes{}, metric.Measures(), open(t, ""), true); err == nil {
+		t.Error("a table without cells")
+	}
+}
