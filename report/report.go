@@ -47,6 +47,7 @@ type Run struct {
 	Steps    []Step   `json:"steps,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
 	Repeat   *Repeat  `json:"repeat,omitempty"`
+	Resumed  *Resumed `json:"resumed,omitempty"`
 }
 
 // FromFile stands for the path of a mask or kernel in TaskSettings.
@@ -67,6 +68,13 @@ type TaskSettings struct {
 type Repeat struct {
 	Identical   bool     `json:"identical"`             // to the byte
 	Differences []string `json:"differences,omitempty"` // between the records, as Differences lists them
+}
+
+// Resumed says from where a run went on that was interrupted. The result is that of an undisturbed run,
+// and the compact form does not tell.
+type Resumed struct {
+	Step    int    `json:"step"`      // the outer steps before
+	Elapsed Number `json:"elapsed_s"` // what they took, in seconds
 }
 
 // New returns a record with the schema and the running program filled in.
@@ -218,7 +226,7 @@ func (r *Run) WriteJSON(w io.Writer) error {
 // same text, so that it can lie in an output that has to be the same to the byte.
 func (r *Run) Compact() (string, error) {
 	c := *r
-	c.Timings, c.Steps, c.Repeat = nil, nil, nil
+	c.Timings, c.Steps, c.Repeat, c.Resumed = nil, nil, nil, nil
 	c.Engine.Threads = 0
 	for _, f := range []**File{&c.Input, &c.Output} {
 		if *f != nil {

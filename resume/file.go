@@ -7,6 +7,7 @@
 package resume
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/engine/cpu"
@@ -169,8 +171,17 @@ func (f *File) Check(r *report.Run) error {
 	if len(differences) == 0 {
 		return nil
 	}
+	// What a user did comes before what follows from it, such as another size.
+	rank := func(difference string) int {
+		return slices.IndexFunc(causes, func(prefix string) bool { return strings.HasPrefix(difference, prefix) })
+	}
+	slices.SortStableFunc(differences, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
 	return fmt.Errorf("resume: %s is %w: %s", f.Path, ErrOther, differences[0])
 }
+
+// causes are the beginnings of the names of fields in the order of their importance. The last is that of
+// all others.
+var causes = []string{"program.", "engine.", "input.", "task", "prior.", "seed", "sampler.name", "sampler.", "noise.", ""}
 
 // Remove removes the checkpoint of a run that is complete. It is no error if there is none.
 func Remove(path string) error { return atomicfile.Remove(path) }

@@ -99,7 +99,7 @@ func TestCheck(t *testing.T) {
 		`engine.convolution is "direct" here and "auto" in it`: func(r *report.Run) { r.Engine.Convolution = "direct" },
 		`input.sha256 is "def" here and "abc" in it`:           func(r *report.Run) { r.Input = &report.File{SHA256: "def"} },
 		`seed is 4 here and 3 in it`:                           func(r *report.Run) { r.Seed = 4 },
-		`sampler.adm is "off" here and not set in it`:          func(r *report.Run) { r.Sampler = &report.Sampler{ADM: "off"} },
+		`sampler.name is "dps" here and not set in it`:         func(r *report.Run) { r.Sampler = &report.Sampler{Name: "dps"} },
 	} {
 		other := *record
 		change(&other)

@@ -18,6 +18,7 @@ type restoreOptions struct {
 	engineOptions
 	tileOptions
 	repeatOptions
+	resumeOptions
 	output outputOptions
 	seed   uint64
 }
@@ -26,6 +27,7 @@ type restoreOptions struct {
 func (o *restoreOptions) AddFlags(f *pflag.FlagSet) {
 	o.output.AddFlags(f, "restored image: .png, .jpg or .jpeg")
 	o.repeatOptions.AddFlags(f)
+	o.resumeOptions.AddFlags(f)
 	o.taskOptions.AddFlags(f)
 	o.samplingOptions.AddFlags(f)
 	f.Uint64Var(&o.seed, "seed", 0, "`SEED` of the random numbers: the starting noise, and the place of a drawn mask or kernel")
@@ -81,13 +83,15 @@ The default step size of spgd is c/lambda_max: lambda_max is the largest eigenva
 the task's operator A, and c = 2.5 for inpaint, 7/16 for sr, 2 for phase, 1/2 for denoise
 and 1 otherwise. The log says what it came to.
 
+` + resumeHelp + `
 ` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitInterrupted),
 		Example: `  spgd restore --task inpaint --mask y.mask.png --noise 0.01 y.png -o restored.png
   spgd restore --task sr --scale 4 small.jpg -o large.png
   spgd restore --task deblur --kernel motion:15:30 --noise 0.01 blurred.png -o sharp.png
   spgd restore --method dps --steps 200 --set scale=0.5 y.safetensors -o restored.png
   spgd restore y.safetensors -o restored.png --seed 2 --json
-  spgd restore --from restored.png y.safetensors -o again.png`,
+  spgd restore --from restored.png y.safetensors -o again.png
+  spgd restore --resume y.safetensors -o restored.png`,
 		Args: exactArgs(1, "one input file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runRestore(cmd.Context(), c, &o, cmd.Flags(), args[0])

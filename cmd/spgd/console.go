@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"golang.org/x/term"
 )
@@ -16,7 +17,10 @@ type console struct {
 	quiet          bool // neither progress nor the lines of logf
 	terminal       bool // stderr is one
 
-	progressShown bool // the terminal's current line is a progress line
+	args []string // the command line, for what a user is told to run
+
+	mu            sync.Mutex // of lines, which a signal may add to
+	progressShown bool       // the terminal's current line is a progress line
 }
 
 func newConsole(stdout, stderr io.Writer) *console {
@@ -74,18 +78,28 @@ func (c *console) fail(err error) int {
 
 // line writes a line to stderr, below a progress line if there is one.
 func (c *console) line(text string) {
-	c.endProgress()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wipe()
 	fmt.Fprintln(c.stderr, text)
 }
 
 // progressLine replaces the progress line of a terminal.
 func (c *console) progressLine(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	fmt.Fprintf(c.stderr, "\r\x1b[K%s", text)
 	c.progressShown = true
 }
 
 // endProgress wipes the progress line.
 func (c *console) endProgress() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wipe()
+}
+
+func (c *console) wipe() {
 	if c.progressShown {
 		fmt.Fprint(c.stderr, "\r\x1b[K")
 		c.progressShown = false

@@ -317,7 +317,7 @@ func TestInterrupted(t *testing.T) {
 		}
 		return len(p), nil
 	})
-	if code := run(running, command(dir, denoise+"--steps 5"), &out, stderr); code != exitInterrupted || out.Len() > 0 {
+	if code := run(running, command(dir, denoise+"--steps 5 --checkpoint-every 0"), &out, stderr); code != exitInterrupted || out.Len() > 0 {
 		t.Errorf("interrupted while sampling: exit code %d, stdout %q", code, out.String())
 	}
 	if !maps.Equal(before, listing(t, dir)) {

@@ -46,7 +46,7 @@ var exitStatuses = []struct {
 	{exitDiverged, "the restoration diverged: the step size is too large"},
 	{exitOutput, "the output cannot be written, or the result cannot be printed on stdout"},
 	{exitDifferent, "--from: the result cannot be repeated to the byte, for a reason that is said"},
-	{exitInterrupted, "interrupted by SIGINT or SIGTERM"},
+	{exitInterrupted, "interrupted by SIGINT or SIGTERM; restore says how to go on"},
 }
 
 // exitStatusHelp is the section on exit codes that ends the help of every command. codes are those
@@ -101,7 +101,7 @@ var exitCodes = []struct {
 	code int
 	errs []error
 }{
-	{exitInterrupted, []error{context.Canceled, context.DeadlineExceeded}},
+	{exitInterrupted, []error{context.Canceled, context.DeadlineExceeded, resume.ErrStopped}},
 	{exitMemory, []error{cpu.ErrMemory}},
 	{exitDiverged, []error{sampler.ErrDiverged}},
 	{exitDifferent, []error{errDifferent}},
@@ -149,10 +149,13 @@ var packageNames = []string{
 // keeps further lines, which hold the stack.
 func message(err error) string {
 	code := exitCode(err)
-	if code == exitInterrupted {
+	text := strings.TrimSpace(err.Error())
+	if code == exitInterrupted && errors.As(err, new(*interruptedError)) {
+		return text
+	}
+	if code == exitInterrupted && !errors.Is(err, resume.ErrStopped) {
 		return "interrupted: no output was written"
 	}
-	text := strings.TrimSpace(err.Error())
 	if memory := (*cpu.MemoryError)(nil); errors.As(err, &memory) {
 		text = memory.Error() + " (a smaller image needs less)"
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/seed-0f004ec9/spgd"
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/resume"
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
@@ -53,6 +54,9 @@ func newRestoration(c *console, o *restoreOptions, f *pflag.FlagSet, input strin
 	if r.settings, r.set, r.again, err = o.settle(f); err != nil {
 		return nil, err
 	}
+	if err := o.resumeOptions.validate(); err != nil {
+		return nil, err
+	}
 	fromMeasurement := isMeasurement(input)
 	if r.again != nil && fromMeasurement != (r.again.run.TaskSettings == nil) {
 		return nil, as(errInput, fmt.Errorf("%s is not the input that %s was made with: only one of them is a measurement file", input, r.again.path))
@@ -74,6 +78,7 @@ func (r *restoration) restore(ctx context.Context, q *equipment) error {
 	if err := r.sample(ctx, q); err != nil {
 		return err
 	}
+	ctx = r.lasting(ctx)
 	if err := r.finish(ctx, q); err != nil {
 		return err
 	}
@@ -148,14 +153,15 @@ func (r *restoration) prepare(q *equipment) error {
 	if t := run.Tiles; t != nil {
 		c.logf("%d tiles of %dx%d pixels for the prior, which overlap by %d or more", t.Number, t.Width, t.Height, t.Overlap)
 	}
-	return nil
+	return r.takeUp()
 }
 
 // sample runs the method.
 func (r *restoration) sample(ctx context.Context, q *equipment) (err error) {
+	ctx, done := r.keep(ctx)
 	r.result, err = q.restorer.Restore(ctx, r.problem.Measurement, r.settings, r.options)
 	r.console.endProgress()
-	return err
+	return done(err)
 }
 
 // finish makes the picture of the result and judges it.
@@ -195,9 +201,16 @@ func (r *restoration) save(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	run := r.result.Run
+	if err := resume.Remove(r.checkpointPath()); err != nil {
+		r.console.warn(message(as(errOutput, err)))
+	}
+	run, total := r.result.Run, seconds(time.Since(r.start))
+	if earlier := r.record.Resumed; earlier != nil {
+		total += earlier.Elapsed
+		r.note += fmt.Sprintf(", resumed after step %d", earlier.Step)
+	}
 	r.record.Timings = &report.Timings{
-		Load: seconds(r.load), Compile: seconds(run.Compile), Sample: seconds(run.Elapsed - run.Compile), Total: seconds(time.Since(r.start)),
+		Load: seconds(r.load), Compile: seconds(run.Compile), Sample: seconds(run.Elapsed - run.Compile), Total: total,
 	}
 	r.record.Steps = stepRecords(run.Records)
 	return nil

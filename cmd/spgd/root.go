@@ -14,6 +14,7 @@ import (
 // run is the program: it runs one command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := newConsole(stdout, stderr)
+	c.args = args
 	c.json = wantsJSON(args) // for errors of the command line itself
 	root := newRootCommand(c)
 	root.SetArgs(args)

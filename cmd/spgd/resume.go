@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/resume"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// Values of --resume.
+const (
+	resumeAuto = "auto"
+	resumeYes  = "yes"
+	resumeNo   = "no"
+)
+
+// checkpointExtension is what the name of a checkpoint adds to that of the output.
+const checkpointExtension = ".checkpoint"
+
+// resumeOptions say how a restoration is kept from being lost.
+type resumeOptions struct {
+	every  time.Duration
+	resume string
+}
+
+// AddFlags adds them.
+func (o *resumeOptions) AddFlags(f *pflag.FlagSet) {
+	f.DurationVar(&o.every, "checkpoint-every", resume.DefaultInterval, "`TIME` between two checkpoints, which are OUT"+checkpointExtension+" until OUT is there; longer where they would\n"+
+		"take more than 2 % of the time; 0 for none")
+	addChoice(f, &o.resume, "resume", "way to resume", resumeAuto,
+		"what to do with the checkpoint of an interrupted run: go on from one of the same run and\n"+
+			"end with an error at any other (auto; yes, or --resume alone, also says where there is\n"+
+			"none), or start over (no)", []string{resumeAuto, resumeYes, resumeNo})
+	f.Lookup("resume").NoOptDefVal = resumeYes
+}
+
+// resumeHelp is the section of restore's help.
+const resumeHelp = `INTERRUPTION
+A restoration keeps its state in OUT` + checkpointExtension + `, every minute and after the step in progress when it is
+interrupted with Ctrl-C (a second time to stop at once). The file goes when OUT is there. The
+same command then goes on, however the run ended, and OUT is the same to the byte: that is why
+no flag is needed. --resume says so if there is nothing to go on from. A checkpoint of another
+input, setting, version, engine or instruction set is neither used nor replaced: the run ends
+with the first difference, and --resume=no starts over.
+`
+
+// checkpointPath is where the restoration keeps its state.
+func (r *restoration) checkpointPath() string { return r.flags.output.path + checkpointExtension }
+
+// validate checks the flags.
+func (o *resumeOptions) validate() error {
+	if o.every < 0 {
+		return usagef("--checkpoint-every %v: the time cannot be negative", o.every)
+	}
+	return nil
+}
+
+// takeUp lets the restoration go on from its checkpoint, if there is one.
+func (r *restoration) takeUp() error {
+	path := r.checkpointPath()
+	if r.flags.resume == resumeNo {
+		return nil
+	}
+	file, err := resume.Load(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if r.flags.resume == resumeYes {
+			r.console.logf("there is no checkpoint %s: starting from the beginning", path)
+		}
+		return nil
+	}
+	if err == nil {
+		err = file.Check(r.record)
+	}
+	if err != nil {
+		return as(errInput, fmt.Errorf("%w (--resume=no starts over and replaces it)", err))
+	}
+	r.options.Resume = file.Run
+	r.record.Resumed = &report.Resumed{Step: file.Run.Step, Elapsed: seconds(file.Run.Elapsed)}
+	r.console.logf("going on after step %d of %d, of which %s holds the state", file.Run.Step, len(file.Run.Sigmas)-1, path)
+	return nil
+}
+
+// keep adds what writes checkpoints, and returns the context for the sampling, which outlives ctx by the
+// step in progress. done has to be called with the error of the sampling, and returns it with what is
+// to be said of it.
+func (r *restoration) keep(ctx context.Context) (sampling context.Context, done func(error) error) {
+	if r.flags.every == 0 || ctx.Err() != nil {
+		return ctx, r.interrupted
+	}
+	failed := false
+	r.options.Observers = append(r.options.Observers, &resume.Keeper{
+		Path: r.checkpointPath(), Record: r.record, Every: r.flags.every, Stop: ctx.Done(),
+		Failed: func(err error) {
+			if !failed {
+				r.console.warn("the run goes on without a checkpoint: " + message(as(errOutput, err)))
+			}
+			failed = true
+		},
+	})
+	sampling, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var first, last atomic.Pointer[moment]
+	show := r.options.Progress
+	r.options.Progress = func(p sampler.Progress) {
+		now := &moment{time.Now(), p}
+		first.CompareAndSwap(nil, now)
+		last.Store(now)
+		show(p)
+	}
+	unwatch := context.AfterFunc(ctx, func() {
+		if now := last.Load(); now != nil {
+			r.console.line(now.stopping(first.Load()))
+		} else {
+			cancel() // nothing has been computed that could be kept
+		}
+	})
+	return sampling, func(err error) error {
+		unwatch()
+		cancel()
+		return r.interrupted(err)
+	}
+}
+
+// moment is a report of the sampler's and its time.
+type moment struct {
+	time time.Time
+	sampler.Progress
+}
+
+// stopping says what an interruption leads to, and when, if a second evaluation of the prior tells.
+func (m *moment) stopping(first *moment) string {
+	left := ""
+	if m.Done > first.Done {
+		work := m.Total*float64(m.Step+1)/float64(m.Steps) - m.Done
+		left = ", about " + duration(max(0, work)*m.time.Sub(first.time).Seconds()/(m.Done-first.Done))
+	}
+	return fmt.Sprintf("interrupted: finishing step %d of %d first%s; interrupt again to stop at once", m.Step+1, m.Steps, left)
+}
+
+// interruptedError is an interruption about which there is more to say.
+type interruptedError struct {
+	text string
+	err  error
+}
+
+func (e *interruptedError) Error() string { return e.text }
+func (e *interruptedError) Unwrap() error { return e.err }
+
+// interrupted adds to the error of an interrupted run how to go on, where there is a checkpoint.
+func (r *restoration) interrupted(err error) error {
+	if exitCode(err) != exitInterrupted {
+		return err
+	}
+	if _, statErr := os.Stat(r.checkpointPath()); statErr != nil {
+		return err
+	}
+	how := "interrupted"
+	if errors.Is(err, resume.ErrStopped) {
+		how = "interrupted, " + message(err)
+	}
+	return &interruptedError{fmt.Sprintf("%s; %s holds the state: to go on, run %s", how, r.checkpointPath(), r.console.resumeCommand()), err}
+}
+
+// lasting is the context of what follows the sampling: a restoration that keeps its state is not
+// interrupted once its result is complete.
+func (r *restoration) lasting(ctx context.Context) context.Context {
+	if r.flags.every == 0 {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
