@@ -1,0 +1,121 @@
+package html
+
+import (
+	"fmt"
+	"image"
+	"math"
+	"strings"
+
+	"github.com/seed-0f004ec9/spgd/report/plot"
+)
+
+// Residual collects what a measurement still says about a result, A(x) - y, entry by entry. It keeps
+// as much as the page shows, whatever the size of the measurement.
+type Residual struct {
+	height, width, channels int
+	sigma, unit             float64
+	unitName                string
+
+	block     int // pixels of the measurement a side for one of the map
+	columns   int
+	sum       []float64 // of squares, by pixel of the map
+	count     []int32   // of entries, by pixel of the map
+	histogram [bins]int
+	entries   int
+	beyond    int // of three units
+}
+
+// The histogram of the residual, in units.
+const (
+	reach    = 5
+	bins     = 50
+	binWidth = 2.0 * reach / bins
+)
+
+// NewResidual is for a measurement of this size with noise of standard deviation sigma, or 0 if there
+// is none. picture says that values are of the range [-1,1].
+func NewResidual(height, width, channels int, sigma float64, picture bool) *Residual {
+	r := &Residual{height: height, width: width, channels: channels, sigma: sigma, unit: 1}
+	switch {
+	case sigma > 0:
+		r.unit, r.unitName = sigma, "σ"
+	case picture:
+		r.unit, r.unitName = 2.0/255, "steps of 1/255"
+	}
+	r.block = (max(height, width) + MaxSide - 1) / MaxSide
+	r.columns = (width + r.block - 1) / r.block
+	cells := r.columns * ((height + r.block - 1) / r.block)
+	r.sum, r.count = make([]float64, cells), make([]int32, cells)
+	return r
+}
+
+// Add takes A(x) - y of an entry, which counts within [h,w,c]. Entries that say nothing about the
+// result are left out.
+func (r *Residual) Add(entry int, d float64) {
+	pixel := entry / r.channels
+	cell := pixel/r.width/r.block*r.columns + pixel%r.width/r.block
+	r.sum[cell] += d * d
+	r.count[cell]++
+	r.entries++
+	d /= r.unit
+	if math.Abs(d) > 3 {
+		r.beyond++
+	}
+	// What lies beyond the ends counts for them, so that nothing is hidden.
+	k := math.Floor((d + reach) / binWidth)
+	r.histogram[int(max(0, min(bins-1, k)))]++
+}
+
+// Beyond is the share of the entries that are more than three units off.
+func (r *Residual) Beyond() float64 { return float64(r.beyond) / float64(max(1, r.entries)) }
+
+// Partial says that some pixels have no entry.
+func (r *Residual) Partial() bool { return r.entries < r.height*r.width*r.channels }
+
+// Map draws |A(x) - y| for every pixel, as the root mean square over its channels. A map with a side
+// of more than MaxSide shows that of blocks of pixels. Pixels without entries are transparent.
+func (r *Residual) Map() (*Map, error) {
+	img := image.NewNRGBA(image.Rect(0, 0, r.columns, len(r.sum)/r.columns))
+	for i, n := range r.count {
+		if n > 0 {
+			img.SetNRGBA(i%r.columns, i/r.columns, heat(math.Sqrt(r.sum[i]/float64(n))/r.unit/mapTop))
+		}
+	}
+	e, err := embedPNG(img, "Residual of every pixel of the measurement")
+	if err != nil {
+		return nil, err
+	}
+	e.shrink(520, 620) // it stands beside a plot
+	if r.block > 1 {
+		e.Note = fmt.Sprintf("Each point is the root mean square of %d × %d pixels of the measurement.", r.block, r.block)
+	}
+	label := func(v float64) string { return strings.TrimSpace(fmt.Sprintf("%g %s", v, r.unitName)) }
+	return &Map{
+		Image: e, Scale: colourScale(), Low: "0", Middle: label(mapTop / 2), High: label(mapTop) + " and more",
+		Plot: r.distribution(),
+	}, nil
+}
+
+// distribution is the density of the entries, beside that of the noise.
+func (r *Residual) distribution() *plot.Plot {
+	s := plot.Series{Name: "A(x) − y"}
+	noise := plot.Series{Name: "Gaussian noise of σ", Dashed: true}
+	for k, n := range r.histogram {
+		x := -reach + (float64(k)+0.5)*binWidth
+		s.X, s.Y = append(s.X, x), append(s.Y, float64(n)/float64(max(1, r.entries))/binWidth)
+		noise.X, noise.Y = append(noise.X, x), append(noise.Y, math.Exp(-x*x/2)/math.Sqrt(2*math.Pi))
+	}
+	p := &plot.Plot{
+		Title:  "Distribution of the residual",
+		X:      plot.Axis{Label: "residual", Min: -reach, Max: reach, Step: 1},
+		Y:      plot.Axis{Label: "density", Min: 0, Max: 0.4},
+		Series: []plot.Series{s},
+	}
+	if r.unitName != "" {
+		p.X.Label = "residual, " + r.unitName
+	}
+	if r.sigma > 0 {
+		p.Series = append(p.Series, noise)
+	}
+	return p
+}
