@@ -69,6 +69,12 @@ func (s *Snapshot) X() (*tensors.Tensor, error) { return s.run.image(StateX) }
 // X0hat returns the estimate that the step denoised towards, [N,H,W,C].
 func (s *Snapshot) X0hat() (*tensors.Tensor, error) { return s.run.image(StateX0hat) }
 
+// ViewX0hat calls f with the values of X0hat, uncopied where the engine works in the host's memory.
+// They may be read until f returns.
+func (s *Snapshot) ViewX0hat(f func(data []float32) error) error {
+	return s.run.driver.engine.View(s.run.state[StateX0hat], f)
+}
+
 // Progress says how far a run is. Done and Total are in units of Cost.Work; their ratio is the
 // share of the work done.
 type Progress struct {

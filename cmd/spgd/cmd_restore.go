@@ -19,6 +19,7 @@ type restoreOptions struct {
 	tileOptions
 	repeatOptions
 	resumeOptions
+	watchOptions
 	output outputOptions
 	seed   uint64
 }
@@ -28,6 +29,7 @@ func (o *restoreOptions) AddFlags(f *pflag.FlagSet) {
 	o.output.AddFlags(f, "restored image: .png, .jpg or .jpeg")
 	o.repeatOptions.AddFlags(f)
 	o.resumeOptions.AddFlags(f)
+	o.watchOptions.AddFlags(f)
 	o.taskOptions.AddFlags(f)
 	o.samplingOptions.AddFlags(f)
 	f.Uint64Var(&o.seed, "seed", 0, "`SEED` of the random numbers: the starting noise, and the place of a drawn mask or kernel")
@@ -90,6 +92,7 @@ and 1 otherwise. The log says what it came to.
   spgd restore --task deblur --kernel motion:15:30 --noise 0.01 blurred.png -o sharp.png
   spgd restore --method dps --steps 200 --set scale=0.5 y.safetensors -o restored.png
   spgd restore y.safetensors -o restored.png --seed 2 --json
+  spgd restore --task denoise --noise 0.1 noisy.jpg -o clean.jpg --report clean.html
   spgd restore --from restored.png y.safetensors -o again.png
   spgd restore --resume y.safetensors -o restored.png`,
 		Args: exactArgs(1, "one input file"),

@@ -64,7 +64,7 @@ func exitStatusHelp(codes ...int) string {
 		}
 	}
 	b.WriteString("No output file is written or changed unless the status is 0 (or it is 7 because stdout\n" +
-		"failed after the file was complete).")
+		"or the page of --report failed after the file was complete). A --preview stays.")
 	return b.String()
 }
 
@@ -142,7 +142,7 @@ func exitCode(err error) int {
 // user of the command line gets the sentence without them.
 var packageNames = []string{
 	"engine", "cpu", "kernel", "checkpoint", "prior", "operator", "measurement", "sampler",
-	"metric", "lpips", "imageio", "report", "spgd", "atomicfile", "resume", "bench",
+	"metric", "lpips", "imageio", "report", "html", "plot", "spgd", "atomicfile", "resume", "bench",
 }
 
 // message is what the user is told about an error: one sentence in one line. Only an internal error

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/measurement"
 	"github.com/seed-0f004ec9/spgd/operator"
@@ -96,13 +94,4 @@ func resized(alpha *imageio.Image, height, width int) (*imageio.Image, error) {
 		return alpha, nil
 	}
 	return imageio.Resize(alpha, height, width)
-}
-
-// dataFit measures how well the image explains the measurement.
-func dataFit(ctx context.Context, e *engine.Engine, m *measurement.Measurement, img *imageio.Image) (*report.DataFit, error) {
-	sums, entries, err := m.Residual(ctx, e, []*imageio.Image{img})
-	if err != nil {
-		return nil, err
-	}
-	return report.NewDataFit(sums[0], entries, m.Noise.Sigma), nil
 }

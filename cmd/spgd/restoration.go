@@ -10,6 +10,7 @@ import (
 	"github.com/seed-0f004ec9/spgd"
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/report/html"
 	"github.com/seed-0f004ec9/spgd/resume"
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
@@ -39,8 +40,10 @@ type restoration struct {
 	load    time.Duration
 
 	// sample and finish
-	result *spgd.Result
-	image  *imageio.Image // as the output file holds it
+	estimates *estimates // for the page, or nil
+	result    *spgd.Result
+	image     *imageio.Image // as the output file holds it
+	residual  *html.Residual // for the page, or nil
 
 	// save
 	note string // how the result compares with the one that is repeated
@@ -64,7 +67,10 @@ func newRestoration(c *console, o *restoreOptions, f *pflag.FlagSet, input strin
 	if err := o.checkTask(f, fromMeasurement); err != nil {
 		return nil, err
 	}
-	return r, o.output.checkFlags(input, o.task.Mask, o.task.Kernel, o.prior)
+	if err := o.output.checkFlags(input, o.task.Mask, o.task.Kernel, o.prior); err != nil {
+		return nil, err
+	}
+	return r, o.watchOptions.check(f, o.output.path, input, o.task.Mask, o.task.Kernel, o.prior, o.from)
 }
 
 // restore does the whole work.
@@ -158,6 +164,7 @@ func (r *restoration) prepare(q *equipment) error {
 
 // sample runs the method.
 func (r *restoration) sample(ctx context.Context, q *equipment) (err error) {
+	r.watch()
 	ctx, done := r.keep(ctx)
 	r.result, err = q.restorer.Restore(ctx, r.problem.Measurement, r.settings, r.options)
 	r.console.endProgress()
@@ -175,7 +182,7 @@ func (r *restoration) finish(ctx context.Context, q *equipment) (err error) {
 	}
 	cost := r.result.Run.Cost
 	r.record.Cost = &report.Cost{Forwards: cost.Forwards, VJPs: cost.VJPs, NFE: cost.NFE()}
-	r.record.DataFit, err = dataFit(ctx, q.Engine, r.problem.Measurement, r.image)
+	r.record.DataFit, err = r.dataFit(ctx, q.Engine)
 	return err
 }
 
@@ -213,7 +220,7 @@ func (r *restoration) save(ctx context.Context) (err error) {
 		Load: seconds(r.load), Compile: seconds(run.Compile), Sample: seconds(run.Elapsed - run.Compile), Total: total,
 	}
 	r.record.Steps = stepRecords(run.Records)
-	return nil
+	return r.writePage()
 }
 
 // print writes the result to stdout.

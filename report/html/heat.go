@@ -18,9 +18,6 @@ type Map struct {
 	Plot              *plot.Plot // beside it, or nil
 }
 
-// mapTop is the value of the brightest colour, in units of the map.
-const mapTop = 4
-
 // anchors are colours of equal distance from dark to light (magma of Smith and van der Walt, in the
 // public domain).
 var anchors = [...][3]float64{

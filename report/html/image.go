@@ -34,7 +34,7 @@ type Image struct {
 }
 
 // Embed puts a photograph into the page, scaled down if a side is longer than maxSide: without loss
-// if it is small, as a JPEG if not. The pixels are those that an sRGB file of it would hold. alt
+// unless it is large or a thumbnail, which are JPEGs. The pixels are those that an sRGB file of it would hold. alt
 // says what it shows.
 func Embed(m *imageio.Image, maxSide int, alt string) (Image, error) {
 	small, err := Shrink(m, maxSide)
@@ -42,7 +42,7 @@ func Embed(m *imageio.Image, maxSide int, alt string) (Image, error) {
 		return Image{}, err
 	}
 	format, mime := imageio.PNG, "image/png"
-	if small.Width*small.Height > maxPNG {
+	if maxSide <= ThumbnailSide || small.Width*small.Height > maxPNG {
 		format, mime = imageio.JPEG, "image/jpeg"
 	}
 	var b bytes.Buffer

@@ -153,7 +153,7 @@ func (r *Restoration) residual() (*Section, error) {
 		s.Text += ". No noise was named, so that a result that explains the measurement leaves nothing: bright edges or objects are what it has not taken up."
 	}
 	if r.Residual.Partial() {
-		s.Text += " Hatched pixels are those that the mask drops."
+		s.Text += " Grey pixels are those that the mask drops."
 	}
 	return s, nil
 }

@@ -51,6 +51,7 @@ const (
 	titleSize  = 14
 	textSize   = 11.5
 	lineHeight = 17
+	widest     = 1.15 // widths in the typefaces of screens to those in the Go fonts
 
 	marginLeft   = 52
 	marginRight  = 14
@@ -137,7 +138,7 @@ func (p *Plot) legend(y float64) (list []shape, next float64) {
 	}
 	x := 2.0
 	for _, e := range entries {
-		w := 18 + 6 + textWidth(e.name, textSize)
+		w := 18 + 6 + widest*textWidth(e.name, textSize)
 		if x > 2 && x+w > Width {
 			x, y = 2, y+lineHeight
 		}

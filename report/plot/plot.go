@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // ErrEmpty reports a plot without a single point that can be drawn.
@@ -203,14 +204,17 @@ func logScale(lo, hi float64) scale {
 	return s
 }
 
-// label writes the number of a tick with as many digits as a step of this size needs.
+// label writes the number of a tick with as many digits as multiples of the step need.
 func label(v, step float64) string {
-	switch digits := -int(math.Floor(math.Log10(step) + 1e-9)); {
-	case v == 0:
+	if v == 0 {
 		return "0"
-	case digits > 4 || math.Abs(v) >= 1e6:
-		return fmt.Sprintf("%.3g", v)
-	default:
-		return fmt.Sprintf("%.*f", max(0, digits), v)
 	}
+	if math.Abs(v) < 1e6 {
+		for digits, power := 0, 1.0; digits <= 4; digits, power = digits+1, 10*power {
+			if scaled := step * power; math.Abs(scaled-math.Round(scaled)) < 1e-6*scaled {
+				return strconv.FormatFloat(v, 'f', digits, 64)
+			}
+		}
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
 }
