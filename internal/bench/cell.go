@@ -55,7 +55,7 @@ type Cell struct {
 	Image string `json:"image"` // name
 	Label string `json:"label"` // of the method
 	// Draw is the seed that "spgd degrade" and "spgd restore" repeat the cell with: of the mask, the
-	// kernel, the noise and the start.
+	// kernel, the noise and the (first) start.
 	Draw     uint64 `json:"draw_seed"`
 	Operator string `json:"operator"`
 	Drawn    string `json:"operator_sha256"` // of the operator's arrays: mask, kernel, resize matrices
@@ -67,9 +67,11 @@ type Cell struct {
 	// Values are by measure; those that the image is too small for are left out.
 	Values   map[string]report.Number `json:"values,omitempty"`
 	Residual report.Number            `json:"residual_rms"` // sqrt(mean (A(x) - y)^2) of the result
-	Forwards int                      `json:"forwards"`
-	VJPs     int                      `json:"vjps"`
-	NFE      int                      `json:"nfe"`
+	// Residuals are those of all starts, if there are several; Residual is the smallest.
+	Residuals []report.Number `json:"residuals_rms,omitempty"`
+	Forwards  int             `json:"forwards"`
+	VJPs      int             `json:"vjps"`
+	NFE       int             `json:"nfe"`
 
 	// Seconds are those of the restoration without compilation; PeakBytes the largest resident memory
 	// of the process during it, 0 where the system does not say. They differ from run to run.

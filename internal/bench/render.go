@@ -101,7 +101,7 @@ func (t *Table) values(g Group) sheet {
 	for _, c := range t.Columns {
 		head = append(head, c.heading())
 	}
-	s.add(append(head, "NFE")...)
+	s.add(append(head, "residual", "success", "NFE")...)
 	for _, r := range g.Rows {
 		words := []string{r.Method, r.runs()}
 		for k, c := range t.Columns {
@@ -111,6 +111,11 @@ func (t *Table) values(g Group) sheet {
 				s.bold[[2]int{len(s.rows), k + 2}] = true
 			}
 		}
+		success := dash
+		if r.Residual.N > 0 {
+			success = fmt.Sprintf("%d of %d", r.Explained, r.Runs)
+		}
+		words = append(words, r.Residual.spread(2), success)
 		nfe := dash
 		if r.NFE.N > 0 {
 			nfe = strconv.FormatFloat(math.Round(float64(r.NFE.Mean)*10)/10, 'f', -1, 64)
@@ -300,7 +305,7 @@ func (t *Table) WriteCSV(w io.Writer) error {
 				line(col.Name, r.Values[col.Name].orNaN(), d)
 			}
 			line("nfe", r.NFE, nil)
-			line("residual_rms", r.Residual, nil)
+			line("residual", r.Residual, nil)
 			if r.Timing != nil {
 				line("seconds", r.Timing.Seconds, nil)
 				line("peak_bytes", Summary{N: r.Finished, Mean: report.Number(r.Timing.PeakBytes), SD: report.Number(math.NaN())}, nil)

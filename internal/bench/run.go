@@ -179,7 +179,7 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 		return err
 	}
 	c.Drawn = drawn
-	c.Residual, c.Seconds, c.Compile = report.Number(math.NaN()), report.Number(math.NaN()), report.Number(math.NaN())
+	c.Residual = report.Number(math.NaN())
 	end := func(status Status, err error) error {
 		c.Status, c.Reason = status, strings.TrimPrefix(err.Error(), "sampler: ")
 		return nil
@@ -197,9 +197,7 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 	}
 	debug.FreeOSMemory() // what earlier cells left behind is not this one's
 	resetPeak()
-	y := b.measurement.Tensor()
-	defer func() { _ = y.FinalizeAll() }()
-	run, err := b.driver.Run(ctx, method, sampler.Job{Y: y, Seed: c.Draw, Progress: r.Progress})
+	img, err := r.restore(ctx, b, at, method, c)
 	switch {
 	case errors.Is(err, sampler.ErrOperator):
 		return end(Inapplicable, err)
@@ -209,20 +207,6 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 		return err
 	}
 	c.PeakBytes = peakBytes()
-	c.Seconds, c.Compile = report.Number((run.Elapsed - run.Compile).Seconds()), report.Number(run.Compile.Seconds())
-	c.Forwards, c.VJPs, c.NFE = run.Cost.Forwards, run.Cost.VJPs, run.Cost.NFE()
-	img, err := imageOf(run.X)
-	if err != nil {
-		return err
-	}
-	if img.Check() != nil { // the driver looks at norms alone
-		return end(Diverged, fmt.Errorf("the result holds values that are not finite"))
-	}
-	sums, entries, err := b.measurement.Residual(ctx, r.Engine, []*imageio.Image{img})
-	if err != nil {
-		return err
-	}
-	c.Residual = report.Number(math.Sqrt(sums[0] / float64(entries)))
 	c.Values = map[string]report.Number{}
 	for _, m := range r.Measures {
 		v, err := m.Of(at.image.Pixels, img)
@@ -236,6 +220,41 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 	}
 	c.Status = Finished
 	return nil
+}
+
+// restore runs the method from all starts and returns the image with the smallest residual. If one of
+// them diverges, the cell does.
+func (r *Runner) restore(ctx context.Context, b *workbench, at place, method sampler.Sampler, c *Cell) (best *imageio.Image, err error) {
+	y := b.measurement.Tensor()
+	defer func() { _ = y.FinalizeAll() }()
+	for start := range at.task.Starts {
+		run, err := b.driver.Run(ctx, method, sampler.Job{Y: y, Seed: c.Draw, Images: []uint32{uint32(start)}, Progress: r.Progress})
+		if err != nil {
+			return nil, err
+		}
+		c.Seconds += report.Number((run.Elapsed - run.Compile).Seconds())
+		c.Compile += report.Number(run.Compile.Seconds())
+		c.Forwards, c.VJPs, c.NFE = c.Forwards+run.Cost.Forwards, c.VJPs+run.Cost.VJPs, c.NFE+run.Cost.NFE()
+		img, err := imageOf(run.X)
+		if err != nil {
+			return nil, err
+		}
+		if img.Check() != nil { // the driver looks at norms alone
+			return nil, fmt.Errorf("%w: the result holds values that are not finite", sampler.ErrDiverged)
+		}
+		sums, entries, err := b.measurement.Residual(ctx, r.Engine, []*imageio.Image{img})
+		if err != nil {
+			return nil, err
+		}
+		rms := report.Number(math.Sqrt(sums[0] / float64(entries)))
+		if best == nil || rms < c.Residual {
+			best, c.Residual = img, rms
+		}
+		if at.task.Starts > 1 {
+			c.Residuals = append(c.Residuals, rms)
+		}
+	}
+	return best, nil
 }
 
 // imageOf copies a tensor of [1,H,W,C].

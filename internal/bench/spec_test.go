@@ -23,6 +23,8 @@ func TestParseTask(t *testing.T) {
 		"deblur:motion:random:0.5@poisson:.1": "deblur:motion:random:0.5@poisson:0.1",
 		"denoise@0.2":                         "denoise@0.2",
 		"phase@0":                             "phase",
+		"phase@0.05*4":                        "phase@0.05*4",
+		"hdr*1":                               "hdr",
 	} {
 		task, err := ParseTask(text)
 		if err != nil || task.Name != name {
@@ -38,6 +40,7 @@ func TestParseTask(t *testing.T) {
 		"sr@0.01": "sr:FACTOR", "sr:1": "factor", "nothing@1": "unknown task", "denoise@x": "not a number",
 		"denoise@-1": "at least 0", "denoise:3": "no settings", "inpaint@0.1": "needs a mask",
 		"inpaint:mask.png@0.1": "not read from files", "deblur:kernel.png": "not read from files", "denoise@salt:1": "salt",
+		"phase*0": "starts", "phase@0.1*x": "starts",
 	} {
 		if _, err := ParseTask(text); !errors.Is(err, ErrSpec) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want one that says %q", text, err, says)

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/seed-0f004ec9/spgd/metric"
@@ -67,9 +68,13 @@ type Row struct {
 	Values       map[string]Summary    `json:"values,omitempty"`
 	Differences  map[string]Difference `json:"differences,omitempty"` // from the reference
 	NFE          Summary               `json:"nfe"`
-	Residual     Summary               `json:"residual_rms"`
-	Settings     map[string]any        `json:"settings,omitempty"` // of the first finished run
-	Timing       *Timing               `json:"timing,omitempty"`
+	// Residual is in units of the noise: above 1 the result does not explain the measurement, below
+	// it reproduces the noise. There is none without noise.
+	Residual Summary `json:"residual"`
+	// Explained is the number of finished runs with a residual of at most 1.1 on every task.
+	Explained int            `json:"explained"`
+	Settings  map[string]any `json:"settings,omitempty"` // of the first finished run
+	Timing    *Timing        `json:"timing,omitempty"`
 }
 
 // Summary is the mean and the standard deviation of numbers. Best marks the best mean of a column
@@ -121,11 +126,18 @@ func rules(p *Plan, without []string) []string {
 	if math.Pow(2, float64(1-n)) >= level {
 		list = append(list, fmt.Sprintf("With %d %s no difference can be significant: that takes 6 or more, and intervals of so few numbers are too short.", n, unit))
 	}
+	list = append(list, fmt.Sprintf("The residual is the root mean square of A(x) - y in units of the noise: above 1 the result does not explain the measurement, below it reproduces the noise. Success is the share of runs with at most %g.", explains))
+	if slices.ContainsFunc(p.Tasks, func(t Task) bool { return t.Starts > 1 }) {
+		list = append(list, "Of a task with *K the best of K starts counts, chosen by its residual, and evaluations and times are those of all K.")
+	}
 	if len(without) > 0 {
 		list = append(list, fmt.Sprintf("The images are too small for %s.", strings.Join(without, ", ")))
 	}
 	return list
 }
+
+// explains is the largest residual, in units of the noise, of a result that explains its measurement.
+const explains = 1.1
 
 // unit is an image and seed of a group: the mean over its tasks.
 type unit struct {
@@ -184,16 +196,16 @@ func NewTable(p *Plan, base Causes, measures []metric.Measure, j *Journal, timin
 	t.Rules = rules(p, without)
 	s := newStatistician()
 	for k, task := range p.Tasks {
-		t.Groups = append(t.Groups, t.group(p, s, task.Name, cells[k:k+1], timing))
+		t.Groups = append(t.Groups, t.group(p, s, task.Name, p.Tasks[k:k+1], cells[k:k+1], timing))
 	}
 	if len(p.Tasks) > 1 {
-		t.Groups = append(t.Groups, t.group(p, s, "", cells, timing))
+		t.Groups = append(t.Groups, t.group(p, s, "", p.Tasks, cells, timing))
 	}
 	return t, nil
 }
 
 // group makes the rows for some tasks.
-func (t *Table) group(p *Plan, s *statistician, name string, cells [][][][]Cell, timing bool) Group {
+func (t *Table) group(p *Plan, s *statistician, name string, tasks []Task, cells [][][][]Cell, timing bool) Group {
 	g := Group{Task: name}
 	units := make([][][]unit, len(p.Spec.Methods)) // method, image, seed
 	for m, method := range p.Spec.Methods {
@@ -218,14 +230,22 @@ func (t *Table) group(p *Plan, s *statistician, name string, cells [][][][]Cell,
 						values[c.Name] = append(values[c.Name], v)
 					}
 				}
-				for _, c := range of {
+				explained := true
+				for j, c := range of {
 					if row.Settings == nil && name != "" {
 						row.Settings = c.Settings
 					}
-					nfe, residual = append(nfe, float64(c.NFE)), append(residual, float64(c.Residual))
+					if sigma := tasks[j].Noise.Sigma; sigma > 0 {
+						residual = append(residual, float64(c.Residual)/sigma)
+						explained = explained && float64(c.Residual) <= explains*sigma
+					}
+					nfe = append(nfe, float64(c.NFE))
 					seconds = append(seconds, float64(c.Seconds))
 					times.PeakBytes = max(times.PeakBytes, c.PeakBytes)
 					times.Compile += c.Compile
+				}
+				if explained {
+					row.Explained++
 				}
 			}
 		}

@@ -13,20 +13,34 @@ import (
 type Task struct {
 	operator.Task
 	Noise measurement.Noise
-	Name  string // canonical, as ParseTask reads it
+	// Starts is the number of restorations of a cell, from different noise, of which the one with the
+	// smallest residual counts: 1 but for tasks with more than one solution.
+	Starts int
+	Name   string // canonical, as ParseTask reads it
 }
+
+// maxStarts bounds Task.Starts.
+const maxStarts = 100
 
 // ParseTask reads a task in one word, OPERATOR@NOISE: the operator as its canonical name has it,
 // "sr:4", "inpaint:random:0.8", "inpaint:box:128", "deblur:gaussian:3", "deblur:motion:15:30",
 // "deblur:motion:random:0.5", "denoise", "colorize", "phase" or "hdr", and the noise's standard deviation,
 // with the model before it if it is not Gaussian: "@0.01", "@poisson:0.05". Without noise it ends
-// before the @.
+// before the @. Last comes the number of starts if it is not 1: "phase@0.05*4".
 func ParseTask(text string) (Task, error) {
 	fail := func(format string, args ...any) (Task, error) {
 		return Task{}, fmt.Errorf("bench: task %q: %w: %s", text, ErrSpec, fmt.Sprintf(format, args...))
 	}
-	op, noise, noisy := strings.Cut(text, "@")
-	t := Task{Noise: measurement.Noise{Model: measurement.Gaussian}}
+	rest, starts, several := strings.Cut(text, "*")
+	op, noise, noisy := strings.Cut(rest, "@")
+	t := Task{Noise: measurement.Noise{Model: measurement.Gaussian}, Starts: 1}
+	if several {
+		n, err := strconv.Atoi(starts)
+		if err != nil || n < 1 || n > maxStarts {
+			return fail("%q is not a number of starts from 1 to %d", starts, maxStarts)
+		}
+		t.Starts = n
+	}
 	if noisy {
 		if model, sigma, ok := strings.Cut(noise, ":"); ok {
 			t.Noise.Model, noise = model, sigma
@@ -74,6 +88,9 @@ func ParseTask(text string) (Task, error) {
 			model = t.Noise.Model + ":"
 		}
 		t.Name += "@" + model + strconv.FormatFloat(t.Noise.Sigma, 'g', -1, 64)
+	}
+	if t.Starts > 1 {
+		t.Name += "*" + strconv.Itoa(t.Starts)
 	}
 	return t, nil
 }

@@ -1,0 +1,158 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/metric"
+	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/report"
+)
+
+const side = 16
+
+// runner has a normal prior of grey images.
+func runner(t *testing.T) *Runner {
+	t.Helper()
+	e, err := engine.New(engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	mean, variance := make([]float64, side*side*3), make([]float64, side*side*3)
+	for i := range variance {
+		variance[i] = 0.3
+	}
+	d, err := prior.NewDiagonalGaussian(mean, variance, side, side, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Runner{Engine: e, Prior: d, Measures: metric.Measures(), Journal: open(t, "")}
+}
+
+func plan(t *testing.T, tasks []string, methods ...string) *Plan {
+	t.Helper()
+	s := Spec{Images: []string{"doc.go", "cell.go"}, Size: side, Tasks: tasks, Seeds: Seeds{0, 1}, NFE: 16}
+	for _, text := range methods {
+		m, err := ParseMethod(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Methods = append(s.Methods, m)
+	}
+	p, err := NewPlan(s, func(path string) (*imageio.Image, error) { return photo(side, side, len(path)), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// kept runs a plan and returns its cells in order.
+func kept(t *testing.T, r *Runner, p *Plan) []Cell {
+	t.Helper()
+	if err := r.Run(context.Background(), p); err != nil {
+		t.Fatal(err)
+	}
+	var list []Cell
+	err := p.places(func(at place) error {
+		c, err := at.start(r.Base)
+		if err != nil {
+			return err
+		}
+		c, ok := r.Journal.Cell(c.Key)
+		if !ok {
+			t.Errorf("no cell %d", at.n)
+		}
+		list = append(list, c)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestRun: methods share what is drawn, images and seeds do not, and a cell does not depend on what
+// is computed beside it.
+func TestRun(t *testing.T) {
+	r := runner(t)
+	p := plan(t, []string{"inpaint:random:0.5@0.1", "denoise@0.1", "hdr@0.1"}, "spgd", "ddnm+", "spgd:step-size=1e20")
+	list := kept(t, r, p)
+	if len(list) != 36 || r.Journal.Len() != 36 {
+		t.Fatalf("%d cells, %d kept", len(list), r.Journal.Len())
+	}
+	drawn := map[string]bool{}
+	for i := 0; i < 12; i += 3 {
+		a, b := list[i], list[i+1]
+		if a.Drawn != b.Drawn || a.Draw != b.Draw || drawn[a.Drawn] {
+			t.Errorf("cells %d: drawn %s and %s", i, a.Drawn, b.Drawn)
+		}
+		drawn[a.Drawn] = true
+		if a.Status != Finished || b.Status != Finished || list[i+2].Status != Diverged || list[i+2].Reason == "" {
+			t.Errorf("cells %d: %s, %s, %s", i, a.Status, b.Status, list[i+2].Status)
+		}
+		if a.NFE != 16 || b.NFE != 16 || !(a.Values["psnr"] > 5) || a.Values["ms-ssim"] != 0 || !(a.Residual > 0) || !(a.Seconds > 0) {
+			t.Errorf("cell %d: %+v", i, a)
+		}
+	}
+	if c := list[25]; c.Status != Inapplicable || c.Values != nil {
+		t.Errorf("DDNM+ on hdr: %+v", c)
+	}
+	alone := kept(t, &Runner{Engine: r.Engine, Prior: r.Prior, Measures: r.Measures, Journal: open(t, "")}, plan(t, []string{"denoise@0.1"}, "ddnm+"))
+	for i, c := range alone {
+		if other := list[13+3*i]; c.Key != other.Key || c.Residual != other.Residual || c.Values["psnr"] != other.Values["psnr"] {
+			t.Errorf("cell %d alone is %+v, beside others %+v", i, c, other)
+		}
+	}
+	// Nothing is missing, and nothing is computed again.
+	if n, err := r.Missing(p); n != 0 || err != nil {
+		t.Errorf("%d cells are missing (%v)", n, err)
+	}
+	r.Begin = func(int, Cell) { t.Error("a cell is computed again") }
+	kept(t, r, p)
+}
+
+// TestStarts: the best of several starts by its residual, the first being the only one's.
+func TestStarts(t *testing.T) {
+	r := runner(t)
+	one := kept(t, r, plan(t, []string{"phase@0.05"}, "spgd"))
+	three := kept(t, r, plan(t, []string{"phase@0.05*3"}, "spgd"))
+	for i, c := range three {
+		if len(c.Residuals) != 3 || c.Residuals[0] != one[i].Residual || c.Residual != slices.Min(c.Residuals) || c.NFE != 3*one[i].NFE {
+			t.Errorf("%+v, with one start %+v", c, one[i])
+		}
+		if c.Residuals[0] == c.Residuals[1] || c.Key == one[i].Key {
+			t.Errorf("starts are the same: %+v", c)
+		}
+	}
+}
+
+// TestRunStops: with the context, and on an error that is no result, with what is done kept.
+func TestRunStops(t *testing.T) {
+	r := runner(t)
+	p := plan(t, []string{"denoise@0.1"}, "spgd")
+	ctx, cancel := context.WithCancel(context.Background())
+	r.Done = func(n int, c Cell) {
+		if n == 1 {
+			cancel()
+		}
+	}
+	if err := r.Run(ctx, p); !errors.Is(err, context.Canceled) || r.Journal.Len() != 2 {
+		t.Errorf("error %v, %d cells", err, r.Journal.Len())
+	}
+	r.Done = nil
+	failing := errors.New("no such thing")
+	r.Measures = []metric.Measure{{Name: "x", Of: func(_, _ *imageio.Image) (float64, error) { return 0, failing }}}
+	if err := r.Run(context.Background(), p); !errors.Is(err, failing) || r.Journal.Len() != 2 {
+		t.Errorf("error %v, %d cells", err, r.Journal.Len())
+	}
+	r.Measures = []metric.Measure{{Name: "x", Of: func(_, _ *imageio.Image) (float64, error) { return math.Inf(1), nil }}}
+	if c := kept(t, r, p)[3]; c.Values["x"] != report.Number(math.Inf(1)) {
+		t.Errorf("values %v", c.Values)
+	}
+}
