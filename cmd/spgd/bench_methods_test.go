@@ -17,6 +17,7 @@ import (
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/internal/bench"
 	"github.com/seed-0f004ec9/spgd/prior/checkpoint"
+	"github.com/seed-0f004ec9/spgd/report"
 )
 
 // benchFolder makes two pictures, a small prior and a specification with two tasks, one of which a
@@ -217,13 +218,13 @@ func TestBenchRepeated(t *testing.T) {
 	y, x, seed := filepath.Join(dir, "y.safetensors"), filepath.Join(dir, "x.png"), strconv.FormatUint(c.Draw, 10)
 	mustRun(t, "degrade", photo, "--task", "inpaint", "--mask", "random:0.6", "--noise", "0.05", "--seed", seed, "-o", y)
 	mustRun(t, "restore", y, "-o", x, "--seed", seed, "--depth", "16", "--steps", fmt.Sprint(c.Settings["steps"]))
-	var got comparison
+	var got map[string]report.Number
 	if err := json.Unmarshal([]byte(mustRun(t, "compare", photo, x, "--json")), &got); err != nil {
 		t.Fatal(err)
 	}
 	// 16 bits leave 1e-4 dB.
-	if math.Abs(float64(got.PSNR-c.Values["psnr"])) > 2e-4 {
-		t.Errorf("repeated: %v dB, in the cell: %v dB", got.PSNR, c.Values["psnr"])
+	if math.Abs(float64(got["psnr"]-c.Values["psnr"])) > 2e-4 {
+		t.Errorf("repeated: %v dB, in the cell: %v dB", got["psnr"], c.Values["psnr"])
 	}
 }
 
@@ -254,5 +255,9 @@ func TestBenchLPIPS(t *testing.T) {
 	writeBytes(t, body, b.Bytes())
 	if out := mustRun(t, append(args, "--lpips", body, "--lpips", heads)...); !strings.Contains(out, "LPIPS (alexnet)") {
 		t.Errorf("table:\n%s", out)
+	}
+	photo := filepath.Join(dir, "a.png")
+	if out := mustRun(t, "compare", photo, photo, "--lpips", body, "--lpips", heads); !strings.HasSuffix(out, "LPIPS (alexnet) 0.0000\n") {
+		t.Errorf("compare prints\n%s", out)
 	}
 }

@@ -21,8 +21,6 @@ import (
 	"github.com/seed-0f004ec9/spgd/internal/atomicfile"
 	"github.com/seed-0f004ec9/spgd/internal/bench"
 	"github.com/seed-0f004ec9/spgd/metric"
-	"github.com/seed-0f004ec9/spgd/metric/lpips"
-	"github.com/seed-0f004ec9/spgd/report"
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
@@ -57,8 +55,7 @@ func (o *benchOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.size, "size", bench.DefaultSize, "side of the central square of each image in `PIXELS`")
 	f.IntVar(&o.nfe, "nfe", 0, "evaluations `NUMBER` of the prior that every method gets, as near as its steps allow (default its\n"+
 		"authors' steps)")
-	f.StringArrayVar(&o.weights, "lpips", nil, "`FILE` with the weights of LPIPS: a network (torchvision's VGG-16, AlexNet or SqueezeNet 1.1),\n"+
-		"its linear heads, or both; may be given several times")
+	addLPIPS(f, &o.weights)
 	f.BoolVar(&o.noTiming, "no-timing", false, "leave times and memory out of the tables, which are then the same whenever the cells were computed")
 	o.priorOptions.AddFlags(f)
 	o.engineOptions.AddFlags(f)
@@ -287,33 +284,21 @@ func (o *benchOptions) runner(q *equipment, weights []string) (*benchRunner, err
 
 // addLPIPS adds the measure, on an engine of its own where the prior's is not in float32.
 func (r *benchRunner) addLPIPS(e *engine.Engine, o *benchOptions, weights []string) error {
-	network, err := lpips.Load(weights...)
-	if err != nil {
-		return as(errCheckpoint, err)
-	}
-	id := "lpips:" + network.Name()
-	for _, path := range weights {
-		hash, err := report.HashFile(path)
-		if err != nil {
-			return as(errCheckpoint, err)
-		}
-		id += ":" + hash
-	}
 	if o.precision != cpu.PrecisionF32 {
 		f32 := o.engineOptions
 		f32.precision = cpu.PrecisionF32
+		var err error
 		if e, err = f32.start(); err != nil {
 			return err
 		}
 		r.release = append(r.release, e.Close)
 	}
-	meter, err := network.Meter(e)
+	m, id, release, err := lpipsMeasure(e, weights)
 	if err != nil {
 		return err
 	}
-	r.release = append(r.release, meter.Close)
-	r.Measures = append(r.Measures, metric.Measure{Name: "lpips", Title: "LPIPS (" + network.Name() + ")", Lower: true, Of: meter.Distance})
-	r.Base.Measures = append(r.Base.Measures, id)
+	r.release = append(r.release, release)
+	r.Measures, r.Base.Measures = append(r.Measures, m), append(r.Base.Measures, id)
 	return nil
 }
 

@@ -48,23 +48,28 @@ func TestCompare(t *testing.T) {
 	writeImage(t, a, solid(20, 30, -1), imageio.WriteOptions{})
 	writeImage(t, b, solid(20, 30, 51/127.5-1), imageio.WriteOptions{}) // 0.2 on [0,1]
 	want := -20 * math.Log10(0.2)
-	var v comparison
+	var v map[string]report.Number
 	if err := json.Unmarshal([]byte(mustRun(t, "compare", "--json", a, b)), &v); err != nil {
 		t.Fatal(err)
 	}
-	if math.Abs(float64(v.PSNR)-want) > 1e-5 {
-		t.Errorf("PSNR %g, want %g", float64(v.PSNR), want)
+	if math.Abs(float64(v["psnr"])-want) > 1e-5 {
+		t.Errorf("PSNR %g, want %g", float64(v["psnr"]), want)
 	}
 	// Constant images: SSIM is (2ab+C1)/(a^2+b^2+C1) with a = 0.
-	if ssim := 1e-4 / (0.04 + 1e-4); math.Abs(float64(v.SSIM)-ssim) > 1e-6 {
-		t.Errorf("SSIM %g, want %g", float64(v.SSIM), ssim)
+	if ssim := 1e-4 / (0.04 + 1e-4); math.Abs(float64(v["ssim"])-ssim) > 1e-6 {
+		t.Errorf("SSIM %g, want %g", float64(v["ssim"]), ssim)
 	}
-	if out := mustRun(t, "compare", a, b); out != "PSNR 13.98 dB\nSSIM 0.0025\n" {
+	if out := mustRun(t, "compare", a, b); !strings.HasPrefix(out, "PSNR 13.98 dB\nSSIM 0.0025\nHaarPSI 0.") || strings.Count(out, "\n") != 4 {
 		t.Errorf("text result %q", out)
 	}
 	out := mustRun(t, "compare", a, a, "--json")
-	if err := json.Unmarshal([]byte(out), &v); err != nil || !math.IsInf(float64(v.PSNR), 1) || v.SSIM != 1 {
+	if err := json.Unmarshal([]byte(out), &v); err != nil || !math.IsInf(float64(v["psnr"]), 1) || v["ssim"] != 1 || math.Abs(float64(v["haarpsi"])-1) > 1e-9 || v["mdsi"] != 0 {
 		t.Errorf("identical images: %s (%v)", out, err)
+	}
+	large := filepath.Join(dir, "large.png")
+	writeImage(t, large, testImage(180, 190, 3), imageio.WriteOptions{})
+	if out := mustRun(t, "compare", large, large); !strings.Contains(out, "\nMS-SSIM 1.0000\n") {
+		t.Errorf("text result %q", out)
 	}
 }
 
