@@ -1,6 +1,7 @@
 package resume
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -12,8 +13,9 @@ import (
 // DefaultInterval is the time between two checkpoints of a Keeper that names none.
 const DefaultInterval = time.Minute
 
-// share bounds the time that goes into checkpoints: after one that took t, none is written for share t.
-const share = 50
+// DefaultShare is the largest share of the time that goes into the checkpoints of a Keeper that names
+// none.
+const DefaultShare = 0.02
 
 // ErrStopped is the error of a run that Keeper.Stop has ended, after its checkpoint was written.
 var ErrStopped = errors.New("stopped")
@@ -27,8 +29,10 @@ type Keeper struct {
 	// Record is what made the run, for Load's caller to compare. See package resume's Record.
 	Record *report.Run
 	// Every is the time between two checkpoints, 0 for DefaultInterval. It becomes longer where
-	// writing takes more than two per cent of the time.
+	// writing would take more than Share of the time.
 	Every time.Duration
+	// Share is from 0, for DefaultShare, to 1, for no limit.
+	Share float64
 	// Stop, when closed, ends the run after the outer step in progress: the checkpoint is written and
 	// the run's error is an ErrStopped. A run that has no step left is let go on to its end.
 	Stop <-chan struct{}
@@ -47,10 +51,7 @@ func (k *Keeper) ObserveStep(s *sampler.Snapshot) error {
 	if k.now != nil {
 		clock = k.now
 	}
-	every := k.Every
-	if every == 0 {
-		every = DefaultInterval
-	}
+	every := cmp.Or(k.Every, DefaultInterval)
 	if !k.begun {
 		k.begun, k.before = true, s.Earlier+every
 	}
@@ -61,7 +62,8 @@ func (k *Keeper) ObserveStep(s *sampler.Snapshot) error {
 	start := clock()
 	err := s.Checkpoint(func(c *sampler.Checkpoint) error { return Save(k.Path, c, k.Record) })
 	took := clock().Sub(start)
-	k.before = s.Elapsed + took + max(every, share*took)
+	pause := time.Duration(float64(took) * (1/cmp.Or(k.Share, DefaultShare) - 1))
+	k.before = s.Elapsed + took + max(every, pause)
 	switch {
 	case stopped && err != nil:
 		return fmt.Errorf("resume: stopped after step %d of %d, which is lost because the checkpoint cannot be written: %w", s.K+1, s.Steps, err)

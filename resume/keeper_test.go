@@ -52,12 +52,18 @@ func TestKeeperInterval(t *testing.T) {
 			t.Errorf("every %v: written after %v (%v), want %v", c.every, written, err, c.want)
 		}
 	}
-	// Where writing takes long, it is done once.
-	k := &resume.Keeper{Path: filepath.Join(t.TempDir(), "a"), Every: time.Nanosecond}
-	now := time.Unix(0, 0)
-	k.SetClock(func() time.Time { now = now.Add(time.Hour); return now })
-	if written, err := keep(t, k, nil, nil); err != nil || !slices.Equal(written, []int{0}) {
-		t.Errorf("an hour for each: written after %v (%v)", written, err)
+	// Where writing takes long, it is done once, unless it may take all of the time.
+	for share, want := range map[float64][]int{0: {0}, 0.5: {0}} {
+		k := &resume.Keeper{Path: filepath.Join(t.TempDir(), "a"), Every: time.Nanosecond, Share: share}
+		now := time.Unix(0, 0)
+		k.SetClock(func() time.Time { now = now.Add(time.Hour); return now })
+		if written, err := keep(t, k, nil, nil); err != nil || !slices.Equal(written, want) {
+			t.Errorf("an hour for each and a share of %g: written after %v (%v), want %v", share, written, err, want)
+		}
+	}
+	k := &resume.Keeper{Path: filepath.Join(t.TempDir(), "a"), Every: time.Nanosecond, Share: 1}
+	if written, err := keep(t, k, nil, nil); err != nil || !slices.Equal(written, []int{0, 1, 2, 3}) {
+		t.Errorf("without a limit: written after %v (%v)", written, err)
 	}
 }
 

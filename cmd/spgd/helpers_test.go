@@ -16,7 +16,10 @@ import (
 
 // TestMain lets the test binary be the program, for tests that need a process of its own.
 func TestMain(m *testing.M) {
-	if os.Getenv("SPGD_TEST_AS_PROGRAM") != "" {
+	if as := os.Getenv("SPGD_TEST_AS_PROGRAM"); as != "" {
+		if as == "keep" {
+			checkpointShare = 1
+		}
 		main()
 	}
 	os.Exit(m.Run())

@@ -23,6 +23,9 @@ const (
 	resumeNo   = "no"
 )
 
+// checkpointShare is the largest share of the time that checkpoints take. Tests want all of them.
+var checkpointShare = resume.DefaultShare
+
 // checkpointExtension is what the name of a checkpoint adds to that of the output.
 const checkpointExtension = ".checkpoint"
 
@@ -98,7 +101,7 @@ func (r *restoration) keep(ctx context.Context) (sampling context.Context, done 
 	}
 	failed := false
 	r.options.Observers = append(r.options.Observers, &resume.Keeper{
-		Path: r.checkpointPath(), Record: r.record, Every: r.flags.every, Stop: ctx.Done(),
+		Path: r.checkpointPath(), Record: r.record, Every: r.flags.every, Share: checkpointShare, Stop: ctx.Done(),
 		Failed: func(err error) {
 			if !failed {
 				r.console.warn("the run goes on without a checkpoint: " + message(as(errOutput, err)))
