@@ -64,7 +64,8 @@ func exitStatusHelp(codes ...int) string {
 		}
 	}
 	b.WriteString("No output file is written or changed unless the status is 0 (or it is 7 because stdout\n" +
-		"or the page of --report failed after the file was complete). A --preview stays.")
+		"or the page of --report failed after the file was complete). A --preview stays, and so does the\n" +
+		"checkpoint of an interrupted restoration.")
 	return b.String()
 }
 

@@ -57,9 +57,6 @@ func newRestoration(c *console, o *restoreOptions, f *pflag.FlagSet, input strin
 	if r.settings, r.set, r.again, err = o.settle(f); err != nil {
 		return nil, err
 	}
-	if err := o.resumeOptions.validate(); err != nil {
-		return nil, err
-	}
 	fromMeasurement := isMeasurement(input)
 	if r.again != nil && fromMeasurement != (r.again.run.TaskSettings == nil) {
 		return nil, as(errInput, fmt.Errorf("%s is not the input that %s was made with: only one of them is a measurement file", input, r.again.path))
@@ -68,6 +65,9 @@ func newRestoration(c *console, o *restoreOptions, f *pflag.FlagSet, input strin
 		return nil, err
 	}
 	if err := o.output.checkFlags(input, o.task.Mask, o.task.Kernel, o.prior); err != nil {
+		return nil, err
+	}
+	if err := o.resumeOptions.check(r.checkpointPath(), input, o.task.Mask, o.task.Kernel, o.prior, o.from); err != nil {
 		return nil, err
 	}
 	return r, o.watchOptions.check(f, o.output.path, input, o.task.Mask, o.task.Kernel, o.prior, o.from)

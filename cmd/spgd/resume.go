@@ -59,10 +59,16 @@ with the first difference, and --resume=no starts over.
 // checkpointPath is where the restoration keeps its state.
 func (r *restoration) checkpointPath() string { return r.flags.output.path + checkpointExtension }
 
-// validate checks the flags.
-func (o *resumeOptions) validate() error {
+// check checks the flags. The checkpoint must be none of the files that are read; others may hold words
+// that are no paths.
+func (o *resumeOptions) check(checkpoint string, others ...string) error {
 	if o.every < 0 {
 		return usagef("--checkpoint-every %v: the time cannot be negative", o.every)
+	}
+	for _, other := range others {
+		if sameFile(checkpoint, other) {
+			return usagef("the checkpoint %s would replace the input", checkpoint)
+		}
 	}
 	return nil
 }

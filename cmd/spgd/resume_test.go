@@ -180,6 +180,7 @@ func TestCheckpointOfAnotherRun(t *testing.T) {
 	}
 	before = listing(t, dir)
 	refuse(interrupted+"out.png", "not a checkpoint of a run")
+	checkError(t, invoke(t, command(dir, "restore out.png.checkpoint -o out.png -q --resume=no")...), exitUsage, "out.png.checkpoint would replace the input")
 
 	// Starting over is what the message says.
 	mustRun(t, command(dir, interrupted+"whole.png")...)
