@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -188,7 +189,11 @@ func TestBenchResumed(t *testing.T) {
 	if !bytes.Equal(before, readBytes(t, filepath.Join(out, benchJournal))) {
 		t.Error("the journal has changed")
 	}
-	more := mustRun(t, append(args, "--method", "spgd:beta=0", "--seeds", "2", "--json")...)
+	page := filepath.Join(dir, "page.html")
+	more := mustRun(t, append(args, "--method", "spgd:beta=0", "--seeds", "2", "--json", "--report", page)...)
+	if text := string(readBytes(t, page)); !strings.Contains(text, "spgd:beta=0") {
+		t.Errorf("the page lacks a method")
+	}
 	var table bench.Table
 	if err := json.Unmarshal([]byte(more), &table); err != nil || len(table.Groups[0].Rows) != 2 || table.Groups[0].Rows[1].Runs != 2 {
 		t.Errorf("table %s (%v)", more, err)
@@ -203,6 +208,17 @@ func TestBenchResumed(t *testing.T) {
 	}
 	defer j.Close()
 	if r := invoke(t, args...); r.code != exitOutput && r.code != exitOK || r.code == exitOutput && !strings.Contains(r.errOut, "another process") {
+		t.Errorf("exit code %d: %s", r.code, r.errOut)
+	}
+}
+
+// TestBenchInterrupted: an interruption says that the cells are kept.
+func TestBenchInterrupted(t *testing.T) {
+	dir, spec := benchFolder(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	r := invokeContext(t, ctx, "bench", spec, "-o", filepath.Join(dir, "out"))
+	if r.code != exitInterrupted || !strings.Contains(r.errOut, "holds the cells so far") {
 		t.Errorf("exit code %d: %s", r.code, r.errOut)
 	}
 }

@@ -39,7 +39,7 @@ type benchOptions struct {
 	suite, reference        string
 	tasks, methods, weights []string
 	size, seeds, nfe        int
-	output                  string
+	output, report          string
 	noTiming                bool
 }
 
@@ -56,6 +56,7 @@ func (o *benchOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.nfe, "nfe", 0, "evaluations `NUMBER` of the prior that every method gets, as near as its steps allow (default its\n"+
 		"authors' steps)")
 	addLPIPS(f, &o.weights)
+	f.StringVar(&o.report, "report", "", "`FILE` for a web page with the tables and the images")
 	f.BoolVar(&o.noTiming, "no-timing", false, "leave times and memory out of the tables, which are then the same whenever the cells were computed")
 	o.priorOptions.AddFlags(f)
 	o.engineOptions.AddFlags(f)
@@ -219,8 +220,8 @@ func runBench(ctx context.Context, c *console, o *benchOptions, f *pflag.FlagSet
 	err = runner.Run(ctx, plan)
 	c.endProgress()
 	if err != nil {
-		if ctx.Err() != nil && o.output != "" {
-			c.line("the cells so far are kept: the same command goes on from there")
+		if exitCode(err) == exitInterrupted && o.output != "" {
+			return &interruptedError{fmt.Sprintf("interrupted; %s holds the cells so far: the same command goes on from there", o.output), err}
 		}
 		return err
 	}
@@ -228,7 +229,7 @@ func runBench(ctx context.Context, c *console, o *benchOptions, f *pflag.FlagSet
 	if err != nil {
 		return err
 	}
-	if err := o.save(t); err != nil {
+	if err := o.save(t, plan); err != nil {
 		return err
 	}
 	print := t.WriteText
@@ -302,39 +303,53 @@ func (r *benchRunner) addLPIPS(e *engine.Engine, o *benchOptions, weights []stri
 	return nil
 }
 
-// journal opens the journal of the output folder, which it makes.
+// journal opens the journal of the output folder, which it makes, and checks that the other files can
+// be written.
 func (o *benchOptions) journal(c *console) (*bench.Journal, error) {
-	if o.output == "" {
-		return bench.OpenJournal("")
+	var files []string
+	if o.report != "" {
+		files = append(files, o.report)
 	}
-	if err := os.MkdirAll(o.output, 0o777); err != nil {
-		return nil, as(errOutput, fmt.Errorf("cannot make the folder: %w", err))
+	path := ""
+	if o.output != "" {
+		path = filepath.Join(o.output, benchJournal)
+		files = append(files, filepath.Join(o.output, benchMarkdown), filepath.Join(o.output, benchCSV), filepath.Join(o.output, benchJSON))
+		if err := os.MkdirAll(o.output, 0o777); err != nil {
+			return nil, as(errOutput, fmt.Errorf("cannot make the folder: %w", err))
+		}
 	}
-	for _, name := range []string{benchMarkdown, benchCSV, benchJSON} {
-		if err := atomicfile.CheckWritable(filepath.Join(o.output, name)); err != nil {
+	for _, file := range files {
+		if err := atomicfile.CheckWritable(file); err != nil {
 			return nil, as(errOutput, err)
 		}
 	}
-	j, err := bench.OpenJournal(filepath.Join(o.output, benchJournal))
+	j, err := bench.OpenJournal(path)
 	if err != nil {
 		return nil, as(errOutput, err)
 	}
 	if j.Torn() {
-		c.logf("the last line of %s was not whole and is dropped", filepath.Join(o.output, benchJournal))
+		c.logf("the last line of %s was not whole and is dropped", path)
 	}
 	return j, nil
 }
 
-// save writes the tables to the output folder.
-func (o *benchOptions) save(t *bench.Table) error {
-	if o.output == "" {
-		return nil
+// save writes the tables to the output folder, and the page.
+func (o *benchOptions) save(t *bench.Table, plan *bench.Plan) error {
+	files := map[string]func(io.Writer) error{}
+	if o.output != "" {
+		files[filepath.Join(o.output, benchMarkdown)] = t.WriteMarkdown
+		files[filepath.Join(o.output, benchCSV)] = t.WriteCSV
+		files[filepath.Join(o.output, benchJSON)] = t.WriteJSON
 	}
-	for _, f := range []struct {
-		name  string
-		write func(io.Writer) error
-	}{{benchMarkdown, t.WriteMarkdown}, {benchCSV, t.WriteCSV}, {benchJSON, t.WriteJSON}} {
-		if err := atomicfile.Write(filepath.Join(o.output, f.name), f.write); err != nil {
+	if o.report != "" {
+		page, err := t.Page(plan)
+		if err != nil {
+			return err
+		}
+		files[o.report] = page.Write
+	}
+	for path, write := range files {
+		if err := atomicfile.Write(path, write); err != nil {
 			return as(errOutput, err)
 		}
 	}

@@ -101,7 +101,7 @@ func (t *Table) values(g Group) sheet {
 	for _, c := range t.Columns {
 		head = append(head, c.heading())
 	}
-	s.add(append(head, "residual", "success", "NFE")...)
+	s.add(append(head, "residual", "explained", "NFE")...)
 	for _, r := range g.Rows {
 		words := []string{r.Method, r.runs()}
 		for k, c := range t.Columns {
@@ -111,11 +111,11 @@ func (t *Table) values(g Group) sheet {
 				s.bold[[2]int{len(s.rows), k + 2}] = true
 			}
 		}
-		success := dash
+		explained := dash
 		if r.Residual.N > 0 {
-			success = fmt.Sprintf("%d of %d", r.Explained, r.Runs)
+			explained = fmt.Sprintf("%d of %d", r.Explained, r.Runs)
 		}
-		words = append(words, r.Residual.spread(2), success)
+		words = append(words, r.Residual.spread(2), explained)
 		nfe := dash
 		if r.NFE.N > 0 {
 			nfe = strconv.FormatFloat(math.Round(float64(r.NFE.Mean)*10)/10, 'f', -1, 64)

@@ -126,7 +126,7 @@ func rules(p *Plan, without []string) []string {
 	if math.Pow(2, float64(1-n)) >= level {
 		list = append(list, fmt.Sprintf("With %d %s no difference can be significant: that takes 6 or more, and intervals of so few numbers are too short.", n, unit))
 	}
-	list = append(list, fmt.Sprintf("The residual is the root mean square of A(x) - y in units of the noise: above 1 the result does not explain the measurement, below it reproduces the noise. Success is the share of runs with at most %g.", explains))
+	list = append(list, fmt.Sprintf("The residual is the root mean square of A(x) - y in units of the noise: above 1 the result does not explain the measurement, below it reproduces the noise. Explained are the runs with at most %g.", explains))
 	if slices.ContainsFunc(p.Tasks, func(t Task) bool { return t.Starts > 1 }) {
 		list = append(list, "Of a task with *K the best of K starts counts, chosen by its residual, and evaluations and times are those of all K.")
 	}

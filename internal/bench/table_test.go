@@ -149,6 +149,36 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// TestPage: the page holds the tables, marks and images, and names cannot become markup.
+func TestPage(t *testing.T) {
+	p, j := filled(t)
+	p.Spec.Methods[1].Label, p.Methods[0][1].Label, p.Methods[1][1].Label = "<b>", "<b>", "<b>"
+	if _, err := NewTable(p, Causes{Prior: "abc"}, metric.Measures(), j, true); err == nil {
+		t.Error("the cells of another prior serve")
+	}
+	table, err := NewTable(p, Causes{}, metric.Measures(), j, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := table.Page(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := page.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	for _, want := range []string{"mean over 2 tasks", "23.55 ± 1.78 *", "&lt;b&gt;", "does not apply", "Differences from spgd", "Time and memory"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(text, "<b>") || strings.Count(text, "data:image/") != 6 {
+		t.Errorf("the page has markup of a name, or %d images", strings.Count(text, "data:image/"))
+	}
+}
+
 func TestTableIncomplete(t *testing.T) {
 	p, _ := filled(t)
 	if _, err := NewTable(p, Causes{}, metric.Measures(), open(t, ""), true); err == nil {
