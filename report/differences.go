@@ -1,6 +1,8 @@
 package report
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -63,4 +65,19 @@ func (r *Run) causes() (map[string]string, error) {
 		}
 	}
 	return flat, nil
+}
+
+// SettingsHash is a SHA-256, in hexadecimal, of everything that decides about the result: what
+// Differences compares. Runs with the same hash give the same bytes.
+func (r *Run) SettingsHash() (string, error) {
+	causes, err := r.causes()
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(causes) // with sorted keys
+	if err != nil {
+		return "", fmt.Errorf("report: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
 }

@@ -20,6 +20,7 @@ type restoreOptions struct {
 	repeatOptions
 	resumeOptions
 	watchOptions
+	batch  batchOptions
 	output outputOptions
 	seed   uint64
 }
@@ -27,6 +28,7 @@ type restoreOptions struct {
 // AddFlags adds them.
 func (o *restoreOptions) AddFlags(f *pflag.FlagSet) {
 	o.output.AddFlags(f, "restored image: .png, .jpg or .jpeg")
+	o.batch.AddFlags(f)
 	o.repeatOptions.AddFlags(f)
 	o.resumeOptions.AddFlags(f)
 	o.watchOptions.AddFlags(f)
@@ -42,11 +44,12 @@ func (o *restoreOptions) AddFlags(f *pflag.FlagSet) {
 func newRestoreCommand(c *console) *cobra.Command {
 	var o restoreOptions
 	cmd := &cobra.Command{
-		Use:   "restore IN -o OUT",
-		Short: "Restore a degraded picture",
+		Use:   "restore IN... -o OUT",
+		Short: "Restore degraded pictures",
 		Long: `Restore the picture IN: a PNG, JPEG or WebP file and the flags that say what degraded it,
 or a measurement file of "spgd degrade" (.safetensors), which says that itself and takes
-none of the flags from --task to --noise-model. OUT is a PNG or JPEG file.
+none of the flags from --task to --noise-model. OUT is a PNG or JPEG file. Of many pictures,
+IN are files, patterns such as '*.jpg' and folders, and OUT is a folder: see FOLDERS.
 
 TASKS
   sr        enlarge by --scale FACTOR
@@ -85,18 +88,54 @@ The default step size of spgd is c/lambda_max: lambda_max is the largest eigenva
 the task's operator A, and c = 2.5 for inpaint, 7/16 for sr, 2 for phase, 1/2 for denoise
 and 1 otherwise. The log says what it came to.
 
+FOLDERS
+With several inputs, a folder or a pattern as IN, or a folder as OUT (one that is there, or a
+name that ends in a slash), every picture is restored to OUTDIR under its name, with the bytes
+that it would have alone with the same flags and seed. Of a folder, files with the extensions
+.png, .jpg, .jpeg, .webp and .safetensors count, not hidden ones, nor a mask or kernel in use
+(such as NAME.mask.png beside NAME.png); --recursive takes the folders below too and repeats them
+in OUTDIR. The flags from --task to --noise-model are for the pictures, not for measurement files
+among them. Results are JPEG if the picture is, otherwise PNG, unless --format says it. Two
+inputs that would have one output are an error, before anything is done.
+
+A result in OUTDIR that has the settings of the command and was made from the same content of IN is
+finished and is skipped, whatever version made it; one of other settings, or of a picture that has
+changed since, is made again. Files there that spgd restore did not write are never replaced
+without --overwrite: the command ends before it does anything. --dry-run says what would be done.
+A picture that fails does not keep the others from being restored: failures are listed at the
+end, with the exit status 9, and tried again by the next run. After an interruption, or a
+crash, the same command goes on. For each picture a line is printed, with --json a JSON object,
+which OUTDIR/` + batchLog + ` keeps.
+
+--manifest FILE takes the inputs from a file in JSON Lines, an object for each picture:
+  {"input": "a.png", "output": "out/a.png", "task": "inpaint", "mask": "a.mask.png"}
+  {"input": "b.jpg", "task": "sr", "scale": 4, "noise": 0.02, "seed": 7}
+Keys are input, output (otherwise OUTDIR and the input's name) and the flags that are not for the whole run;
+those on the command line are for the pictures that do not say otherwise, and a line with a task
+or method of its own takes none of the settings of another. Paths start from the folder of FILE.
+
+Several small pictures are restored at once on a processor with enough cores, which --jobs sets; it
+changes no result.
+
 ` + resumeHelp + `
-` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitInterrupted),
+` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitSome, exitInterrupted),
 		Example: `  spgd restore --task inpaint --mask y.mask.png --noise 0.01 y.png -o restored.png
   spgd restore --task sr --scale 4 small.jpg -o large.png
   spgd restore --task deblur --kernel motion:15:30 --noise 0.01 blurred.png -o sharp.png
   spgd restore --method dps --steps 200 --set scale=0.5 y.safetensors -o restored.png
   spgd restore y.safetensors -o restored.png --seed 2 --json
   spgd restore --task denoise --noise 0.1 noisy.jpg -o clean.jpg --report clean.html
+  spgd restore --task denoise --noise 0.1 photos -o restored --dry-run
+  spgd restore --manifest jobs.jsonl -o restored
   spgd restore --from restored.png y.safetensors -o again.png
   spgd restore --resume y.safetensors -o restored.png`,
-		Args: exactArgs(1, "one input file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.isBatch(args) {
+				return runBatch(cmd.Context(), c, &o, cmd.Flags(), args)
+			}
+			if err := o.checkLone(cmd.Flags()); err != nil {
+				return err
+			}
 			return runRestore(cmd.Context(), c, &o, cmd.Flags(), args[0])
 		},
 	}

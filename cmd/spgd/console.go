@@ -14,6 +14,7 @@ import (
 type console struct {
 	stdout, stderr io.Writer
 	json           bool // results as one JSON object
+	lines          bool // a JSON object in a line, because there are several
 	quiet          bool // neither progress nor the lines of logf
 	terminal       bool // stderr is one
 
@@ -39,9 +40,12 @@ func (c *console) printf(format string, args ...any) error {
 	return nil
 }
 
-// printJSON writes a result as indented JSON.
+// printJSON writes a result as indented JSON, or in one line if there are several.
 func (c *console) printJSON(v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
+	if c.lines {
+		data, err = json.Marshal(v)
+	}
 	if err != nil {
 		return fmt.Errorf("cannot encode the result: %w", err)
 	}
@@ -55,8 +59,11 @@ func (c *console) logf(format string, args ...any) {
 	}
 }
 
+// warningPrefix begins the lines of warnings.
+const warningPrefix = "spgd: warning: "
+
 // warn writes a warning.
-func (c *console) warn(text string) { c.line("spgd: warning: " + text) }
+func (c *console) warn(text string) { c.line(warningPrefix + text) }
 
 // fail writes the error that ends the program. With --json it goes to stdout too, so that
 // there is an object to parse whatever happens.

@@ -29,6 +29,7 @@ const (
 	exitDiverged    = 6
 	exitOutput      = 7
 	exitDifferent   = 8
+	exitSome        = 9
 	exitInterrupted = 130
 )
 
@@ -46,6 +47,7 @@ var exitStatuses = []struct {
 	{exitDiverged, "the restoration diverged: the step size is too large"},
 	{exitOutput, "the output cannot be written, or the result cannot be printed on stdout"},
 	{exitDifferent, "--from: the result cannot be repeated to the byte, for a reason that is said"},
+	{exitSome, "some of several pictures could not be restored; the others are"},
 	{exitInterrupted, "interrupted by SIGINT or SIGTERM; restore says how to go on"},
 }
 
@@ -64,8 +66,8 @@ func exitStatusHelp(codes ...int) string {
 		}
 	}
 	b.WriteString("No output file is written or changed unless the status is 0 (or it is 7 because stdout\n" +
-		"or the page of --report failed after the file was complete). A --preview stays, and so does the\n" +
-		"checkpoint of an interrupted restoration.")
+		"or the page of --report failed after the file was complete). A --preview stays, and so do the\n" +
+		"checkpoint of an interrupted restoration and the finished ones of several pictures.")
 	return b.String()
 }
 
@@ -103,6 +105,7 @@ var exitCodes = []struct {
 	errs []error
 }{
 	{exitInterrupted, []error{context.Canceled, context.DeadlineExceeded, resume.ErrStopped}},
+	{exitSome, []error{errSome}},
 	{exitMemory, []error{cpu.ErrMemory}},
 	{exitDiverged, []error{sampler.ErrDiverged}},
 	{exitDifferent, []error{errDifferent}},
@@ -151,7 +154,7 @@ var packageNames = []string{
 func message(err error) string {
 	code := exitCode(err)
 	text := strings.TrimSpace(err.Error())
-	if code == exitInterrupted && errors.As(err, new(*interruptedError)) {
+	if code == exitInterrupted && (errors.As(err, new(*interruptedError)) || errors.As(err, new(*interruptedBatch))) {
 		return text
 	}
 	if code == exitInterrupted && !errors.Is(err, resume.ErrStopped) {

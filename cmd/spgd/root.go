@@ -66,10 +66,11 @@ ENVIRONMENT
             faster, the default). Results differ by rounding.
 
 JSON
-  With --json every command prints one JSON object to stdout. An error prints 
+  With --json every command prints one JSON object to stdout, and restore with several
+  pictures one in a line for each. An error prints 
   {"error": {"code": EXIT STATUS, "message": TEXT}} there too.
 
-` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitInterrupted),
+` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitSome, exitInterrupted),
 		Example: `  spgd degrade --task inpaint --mask random:0.8 --noise 0.01 photo.png -o y.png
   spgd restore --task inpaint --mask y.mask.png --noise 0.01 y.png -o restored.png
   spgd compare photo.png restored.png`,

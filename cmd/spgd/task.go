@@ -84,7 +84,7 @@ func describeNoise(n measurement.Noise, op operator.Operator) string {
 // files reads the pictures that the task refers to, and describes the task with them. warnings are
 // about what is not used of them.
 func (o *taskOptions) files() (f operator.Files, settings *report.TaskSettings, warnings []string, err error) {
-	settings = &report.TaskSettings{Scale: o.task.Scale, Mask: o.task.Mask, InvertMask: o.task.InvertMask, Kernel: o.task.Kernel}
+	settings = o.settings()
 	if path, needed := o.task.MaskFile(); needed {
 		p, err := readTaskFile("mask", path, "random:FRACTION or box:SIZE")
 		if err != nil {
@@ -102,6 +102,11 @@ func (o *taskOptions) files() (f operator.Files, settings *report.TaskSettings, 
 		f.Kernel, warnings = p.Image, append(warnings, p.ignoredAlpha("kernel")...)
 	}
 	return f, settings, warnings, nil
+}
+
+// settings are those of the task as the flags say them.
+func (o *taskOptions) settings() *report.TaskSettings {
+	return &report.TaskSettings{Scale: o.task.Scale, Mask: o.task.Mask, InvertMask: o.task.InvertMask, Kernel: o.task.Kernel}
 }
 
 // ignoredAlpha warns if a mask or kernel is transparent somewhere: a mask may have been painted
