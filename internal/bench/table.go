@@ -2,9 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"math"
-	"slices"
-	"strings"
 
 	"github.com/seed-0f004ec9/spgd/metric"
 	"github.com/seed-0f004ec9/spgd/report"
@@ -91,49 +88,11 @@ func summary(v []float64) Summary {
 	return Summary{N: len(v), Mean: report.Number(mean), SD: report.Number(sd)}
 }
 
-// Difference is that of a method from the reference in the runs that both finished.
-type Difference struct {
-	Pairs int           `json:"pairs"`
-	Units int           `json:"units"` // images, or seeds if there is one image
-	Mean  report.Number `json:"mean"`
-	Low   report.Number `json:"low"`
-	High  report.Number `json:"high"`
-	P     report.Number `json:"p"`
-	PHolm report.Number `json:"p_holm"`
-	// Mark is "+" if the method is significantly better, "-" if worse, and "=" otherwise.
-	Mark string `json:"mark"`
-}
-
 // Timing is what differs from run to run.
 type Timing struct {
 	Seconds   Summary       `json:"seconds"`
 	PeakBytes int64         `json:"peak_bytes"` // the largest of all runs
 	Compile   report.Number `json:"compile_seconds"`
-}
-
-// rules are how the numbers are to be read. without are the measures that no image is large enough
-// for.
-func rules(p *Plan, without []string) []string {
-	n, unit, units := len(p.Images), "images", "images, each with the mean over its seeds"
-	if n == 1 {
-		n, unit, units = len(p.Spec.Seeds), "seeds", "seeds of the one image, so that intervals and marks say nothing about others"
-	}
-	list := []string{
-		"Values are mean ± standard deviation over images and seeds; * marks the best mean of the methods that finished every run.",
-		fmt.Sprintf("Differences are method - reference over the runs that both finished, with %.0f %% intervals (bias-corrected accelerated bootstrap, %d resamples of %s).", 100*confidence, resamples, units),
-		fmt.Sprintf("+ and - mark methods that are significantly better and worse than the reference (two-sided sign-flip test on the same units, p < %g after Holm's correction for the methods of the table's column); = marks the rest.", level),
-	}
-	if math.Pow(2, float64(1-n)) >= level {
-		list = append(list, fmt.Sprintf("With %d %s no difference can be significant: that takes 6 or more, and intervals of so few numbers are too short.", n, unit))
-	}
-	list = append(list, fmt.Sprintf("The residual is the root mean square of A(x) - y in units of the noise: above 1 the result does not explain the measurement, below it reproduces the noise. Explained are the runs with at most %g.", explains))
-	if slices.ContainsFunc(p.Tasks, func(t Task) bool { return t.Starts > 1 }) {
-		list = append(list, "Of a task with *K the best of K starts counts, chosen by its residual, and evaluations and times are those of all K.")
-	}
-	if len(without) > 0 {
-		list = append(list, fmt.Sprintf("The images are too small for %s.", strings.Join(without, ", ")))
-	}
-	return list
 }
 
 // explains is the largest residual, in units of the noise, of a result that explains its measurement.
@@ -300,97 +259,4 @@ func (r *Row) count(of []Cell) unit {
 		r.Finished++
 	}
 	return u
-}
-
-// best marks the best mean of every column.
-func (t *Table) best(rows []Row) {
-	for _, c := range t.Columns {
-		best := math.NaN()
-		each := func(visit func(r *Row, v float64)) {
-			for i := range rows {
-				s, ok := rows[i].Values[c.Name]
-				if v := float64(s.Mean); ok && rows[i].Finished == rows[i].Runs && !math.IsNaN(v) {
-					visit(&rows[i], v)
-				}
-			}
-		}
-		each(func(_ *Row, v float64) {
-			if math.IsNaN(best) || v > best != c.Lower && v != best {
-				best = v
-			}
-		})
-		each(func(r *Row, v float64) {
-			if v == best {
-				s := r.Values[c.Name]
-				s.Best = true
-				r.Values[c.Name] = s
-			}
-		})
-	}
-}
-
-// differences compares all methods with the reference on one measure.
-func differences(p *Plan, s *statistician, rows []Row, units [][][]unit, c Column) {
-	reference := 0
-	for m := range rows {
-		if rows[m].Method == p.Spec.Reference {
-			reference = m
-		}
-	}
-	found := make([]*Difference, len(rows))
-	pvalues := make([]float64, len(rows))
-	for m := range rows {
-		pvalues[m] = math.NaN()
-		if m == reference {
-			continue
-		}
-		var perImage, all []float64
-		for i := range p.Images {
-			var d []float64
-			for k := range p.Spec.Seeds {
-				a, ok1 := units[m][i][k].get(c.Name)
-				b, ok2 := units[reference][i][k].get(c.Name)
-				if v := a - b; ok1 && ok2 && !math.IsNaN(v) && !math.IsInf(v, 0) {
-					d = append(d, v)
-				}
-			}
-			all = append(all, d...)
-			if len(d) > 0 {
-				mean, _ := meanSD(d)
-				perImage = append(perImage, mean)
-			}
-		}
-		if len(all) == 0 {
-			continue
-		}
-		if len(p.Images) == 1 {
-			perImage = all
-		}
-		mean, _ := meanSD(perImage)
-		low, high := s.interval(perImage)
-		pvalues[m] = s.test(perImage)
-		found[m] = &Difference{Pairs: len(all), Units: len(perImage), Mean: report.Number(mean), Low: report.Number(low), High: report.Number(high), P: report.Number(pvalues[m])}
-	}
-	adjusted := holm(pvalues)
-	for m, d := range found {
-		if d == nil {
-			continue
-		}
-		d.PHolm, d.Mark = report.Number(adjusted[m]), "="
-		if adjusted[m] < level && d.Mean != 0 {
-			d.Mark = "+"
-			if d.Mean > 0 == c.Lower {
-				d.Mark = "-"
-			}
-		}
-		if rows[m].Differences == nil {
-			rows[m].Differences = map[string]Difference{}
-		}
-		rows[m].Differences[c.Name] = *d
-	}
-}
-
-func (u unit) get(name string) (float64, bool) {
-	v, ok := u.values[name]
-	return v, ok && u.ok
 }
