@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,6 +80,12 @@ func (k *killed) said() string {
 	return string(text)
 }
 
+// progressLine is what a process prints once it samples, but for the step size.
+var progressLine = regexp.MustCompile(`\nstep [0-9]+ of`)
+
+// sampling says whether what a process has printed shows that it samples.
+func sampling(said string) bool { return progressLine.MatchString(said) }
+
 // undisturbed runs to the end and notes the result and the times.
 func (k *killed) undisturbed() {
 	k.t.Helper()
@@ -99,7 +106,7 @@ func (k *killed) undisturbed() {
 			}
 			return
 		case <-time.After(time.Millisecond):
-			if k.start == 0 && strings.Contains(k.said(), "\nstep ") {
+			if k.start == 0 && sampling(k.said()) {
 				k.start = time.Since(begun)
 			}
 		}
@@ -159,10 +166,10 @@ func (k *killed) kill(aim string) string {
 	case atStart:
 		wait(k.start)
 	case atSampling:
-		until(func() bool { return strings.Contains(k.said(), "\nstep ") })
+		until(func() bool { return sampling(k.said()) })
 		wait((k.total - k.start) * 9 / 10)
 	case atCheckpoint:
-		until(func() bool { return strings.Contains(k.said(), "\nstep ") })
+		until(func() bool { return sampling(k.said()) })
 		wait((k.total - k.start) / 2)
 		until(func() bool { return k.writing(pid) })
 		wait(time.Millisecond)
@@ -180,7 +187,7 @@ func (k *killed) kill(aim string) string {
 		phase = atResult
 	case writing:
 		phase = atCheckpoint
-	case !strings.Contains(said, "\nstep "):
+	case !sampling(said):
 		phase = atStart
 	case k.sampled():
 		phase = atEnd
@@ -306,4 +313,60 @@ func TestKilledRestorations(t *testing.T) {
 	}
 	w.Flush()
 	t.Logf("%d of %d killed restorations are identical to undisturbed ones\nkilled while: %v\n%s", identical, kills, phases, table.String())
+}
+
+// TestSignals: the first SIGINT, or SIGTERM, lets the step in progress end and keeps it; the second one
+// ends the process at once and leaves the last checkpoint.
+func TestSignals(t *testing.T) {
+	dir := t.TempDir()
+	photo, priorFile := filepath.Join(dir, "photo.png"), filepath.Join(dir, "tiny.safetensors")
+	writeImage(t, photo, testImage(16, 16, 3), imageio.WriteOptions{})
+	writeCheckpoint(t, priorFile, nil)
+	k := &killed{t: t, dir: t.TempDir(), stderr: filepath.Join(dir, "stderr")}
+	waitFor := func(pattern string) {
+		t.Helper()
+		what := regexp.MustCompile(pattern)
+		for deadline := time.Now().Add(2 * time.Minute); !what.MatchString(k.said()); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("stderr does not say %q: %s", pattern, k.said())
+			}
+		}
+	}
+	signal := func(cmd *exec.Cmd, s os.Signal) {
+		t.Helper()
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	task := []string{"--task", "sr", "--scale", "2", photo, "--prior", priorFile, "--threads", "1"}
+	k.args = append(task, "--steps", "30", "--warmup", "3")
+	for step, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		cmd := k.begin()
+		waitFor(progressLine.String())
+		signal(cmd, s)
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+			t.Fatalf("%v: exit code %d: %s", s, code, k.said())
+		}
+		waitFor("holds the state: to go on, run ")
+		if kept, strays := k.inspect(); kept <= step || strays > 0 {
+			t.Errorf("%v: the checkpoint is of %d steps, %d temporary files", s, kept, strays)
+		}
+	}
+	before := readBytes(t, k.checkpoint())
+
+	// In the first tenth of a step that takes long.
+	k.args = append(task, "--steps", "1", "--warmup", "600", "--resume=no")
+	cmd := k.begin()
+	waitFor("\nstep 1 of 1, 10 %")
+	signal(cmd, syscall.SIGINT)
+	waitFor("interrupt again to stop at once")
+	signal(cmd, syscall.SIGINT)
+	_ = cmd.Wait()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
+		t.Errorf("interrupted twice: %v: %s", cmd.ProcessState, k.said())
+	}
+	if _, strays := k.inspect(); strays > 0 || !bytes.Equal(before, readBytes(t, k.checkpoint())) {
+		t.Errorf("interrupted twice: the checkpoint has changed, or one of %d temporary files is left", strays)
+	}
 }

@@ -38,9 +38,7 @@ func Write(w io.Writer, tensors map[string]Tensor, metadata map[string]string) e
 	out.Write(header)
 	for _, name := range names {
 		for _, v := range tensors[name].Data {
-			var p [4]byte
-			binary.LittleEndian.PutUint32(p[:], math.Float32bits(v))
-			out.Write(p[:])
+			out.Write(binary.LittleEndian.AppendUint32(out.AvailableBuffer(), math.Float32bits(v)))
 		}
 	}
 	if err := out.Flush(); err != nil {
