@@ -47,8 +47,8 @@ func (j *job) pixels() int { return j.height * j.width }
 // work measures what the picture takes.
 func (j *job) work() float64 { return float64(j.pixels()) * j.steps.Work() }
 
-// settle makes a job of an input: line are the settings of its own, and dir is where its output goes
-// unless the line says that.
+// job makes a job of an input. line has the settings of its own, and its output unless that goes to the
+// folder of the outputs.
 func (o *restoreOptions) job(c *console, f *pflag.FlagSet, line *manifestLine, in source) (*job, error) {
 	var except []string
 	if isMeasurement(in.path) {

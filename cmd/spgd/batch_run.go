@@ -24,7 +24,7 @@ var errSome = errors.New("some pictures failed")
 type interruptedBatch struct{ done, pictures int }
 
 func (e *interruptedBatch) Error() string {
-	return fmt.Sprintf("interrupted: %d of %s to restore are done; the same command goes on with the others", e.done, plural(e.pictures, "picture"))
+	return fmt.Sprintf("interrupted with %d of %s restored; the same command goes on with the others", e.done, plural(e.pictures, "picture"))
 }
 
 func (e *interruptedBatch) Unwrap() error { return context.Canceled }
@@ -41,6 +41,7 @@ type batch struct {
 	mutex  sync.Mutex
 	next   int
 	fatal  error // that ends the batch
+	ended  int
 	done   int
 	failed []string
 }
@@ -127,15 +128,15 @@ func (b *batch) run(ctx context.Context, workers []*equipment) error {
 	if b.fatal != nil {
 		return b.fatal
 	}
-	if ctx.Err() != nil {
+	for _, line := range b.failed {
+		b.console.line("spgd: failed: " + line)
+	}
+	if b.ended < len(b.jobs) { // an interruption of the last picture may come too late
 		return &interruptedBatch{b.done, b.plan.restore}
 	}
 	b.console.logf("%s restored, %d skipped, %d failed, in %s", plural(b.done, "picture"), b.plan.finished, len(b.failed), duration(time.Since(start).Seconds()))
 	if len(b.failed) == 0 {
 		return nil
-	}
-	for _, line := range b.failed {
-		b.console.line("spgd: failed: " + line)
 	}
 	return as(errSome, fmt.Errorf("%d of %s failed, as listed; the same command tries them again", len(b.failed), plural(len(b.jobs), "picture")))
 }
@@ -180,6 +181,7 @@ func (b *batch) one(ctx context.Context, j *job, q *equipment) {
 	printErr := b.progress.end(j, err != nil, func() error { return b.tell(e, text) })
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
+	b.ended++
 	switch {
 	case e.Status == statusDone:
 		b.done++

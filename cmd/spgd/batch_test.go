@@ -252,7 +252,7 @@ func TestBatchInterrupted(t *testing.T) {
 	args := slices.Concat([]string{"restore", dir, "-o", out, "--jobs", "1"}, denoising)
 	var errOut bytes.Buffer
 	code := run(ctx, args, writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil }), &errOut)
-	if code != exitInterrupted || !strings.Contains(errOut.String(), "interrupted: 1 of 3 pictures to restore are done; the same command goes on") {
+	if code != exitInterrupted || !strings.Contains(errOut.String(), "interrupted with 1 of 3 pictures restored; the same command goes on") {
 		t.Errorf("exit code %d: %s", code, errOut.String())
 	}
 	if got := sortedNames(results(t, out)); !slices.Equal(got, []string{"a.png"}) {
