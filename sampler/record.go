@@ -20,6 +20,8 @@ type StepRecord struct {
 	GradientNorm []float64   `json:"gradient_norm"`   // norm of its gradient with respect to x
 	Alpha        [][]float64 `json:"alpha,omitempty"` // momentum's share of beta, by warm-up step from the second on
 	Angles       Angles      `json:"angles"`
+	// Evaluations are those of a Probe.
+	Evaluations []Evaluation `json:"evaluations,omitempty"`
 
 	Cost    Cost          `json:"cost"`       // denoiser evaluations since the start of the run
 	Elapsed time.Duration `json:"elapsed_ns"` // time since the start of the run, without interruptions

@@ -190,6 +190,9 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 	if v, ok := reports[reportGradient]; ok {
 		r.record.GradientNorm = v
 	}
+	if e, ok := probed(stage, reports); ok {
+		r.record.Evaluations = append(r.record.Evaluations, e)
+	}
 	return reports, nil
 }
 

@@ -72,7 +72,12 @@ type Builder struct {
 	writes   []*Node
 	reported []string
 	reports  []*Node
+
+	estimates, gradients []change // what Denoise and Gradient have made of which x, for Probe
 }
+
+// change is a value with what it was made of.
+type change struct{ x, value *Node }
 
 // State returns a state tensor, [N,H,W,C]. One that the run does without is zero, see Sparing.
 func (b *Builder) State(name string) *Node { return input(b.state, "state", name) }
@@ -107,6 +112,7 @@ func (b *Builder) Gradient(loss, x *Node) *Node {
 	if b.filter != nil {
 		g = b.filter(b, g)
 	}
+	b.gradients = append(b.gradients, change{x, g})
 	return g
 }
 
@@ -120,11 +126,15 @@ func input(from map[string]*Node, kind, name string) *Node {
 
 // Denoise returns x0hat = D(x; sigma) for x of [N,H,W,C] and a scalar sigma.
 func (b *Builder) Denoise(x, sigma *Node) *Node {
+	var x0hat *Node
 	if b.cuts != nil {
-		return b.cuts.denoise(x, sigma)
+		x0hat = b.cuts.denoise(x, sigma)
+	} else {
+		n := x.Shape().Dimensions[0]
+		x0hat = b.denoiser.Denoise(b.weights, x, graph.BroadcastToDims(sigma, n))
 	}
-	n := x.Shape().Dimensions[0]
-	return b.denoiser.Denoise(b.weights, x, graph.BroadcastToDims(sigma, n))
+	b.estimates = append(b.estimates, change{x, x0hat})
+	return x0hat
 }
 
 // SquaredResidual returns ||A(x0hat) - y||^2 of every image, [N], for x0hat of [N,H,W,C].
