@@ -23,6 +23,11 @@ const (
 	benchJSON     = "table.json"
 )
 
+// taskSyntax is how bench and analyze are told a task.
+const taskSyntax = `OPERATOR@NOISE: sr:FACTOR, inpaint:random:FRACTION, inpaint:box:SIZE, deblur:gaussian:STD,
+  deblur:motion:LENGTH:ANGLE, deblur:motion:random:INTENSITY, denoise, colorize, phase or
+  hdr, and the noise's standard deviation, @0.01 or @poisson:0.01`
+
 // benchOptions are the flags of bench.
 type benchOptions struct {
 	engineOptions
@@ -79,9 +84,7 @@ Each image and seed has its own mask, kernel, noise and start, which all methods
 A method that does not apply to a task, or diverges, is reported in the tables.
 
 TASKS
-  OPERATOR@NOISE: sr:FACTOR, inpaint:random:FRACTION, inpaint:box:SIZE, deblur:gaussian:STD,
-  deblur:motion:LENGTH:ANGLE, deblur:motion:random:INTENSITY, denoise, colorize, phase or
-  hdr, and the noise's standard deviation, @0.01 or @poisson:0.01. phase@0.05*4 takes the
+  ` + taskSyntax + `. phase@0.05*4 takes the
   best of four starts by its residual
 
 SUITES

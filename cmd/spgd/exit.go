@@ -146,7 +146,7 @@ func exitCode(err error) int {
 // user of the command line gets the sentence without them.
 var packageNames = []string{
 	"engine", "cpu", "kernel", "checkpoint", "prior", "operator", "measurement", "sampler",
-	"metric", "lpips", "imageio", "report", "html", "plot", "spgd", "atomicfile", "resume", "bench",
+	"metric", "lpips", "imageio", "report", "html", "plot", "dynamics", "spgd", "atomicfile", "resume", "bench",
 }
 
 // message is what the user is told about an error: one sentence in one line. Only an internal error

@@ -97,6 +97,7 @@ JSON
 		newCompareCommand(c),
 		newPriorsCommand(c),
 		newBenchCommand(c),
+		newAnalyzeCommand(c),
 		newVersionCommand(c),
 	)
 	root.InitDefaultHelpCmd()

@@ -96,38 +96,21 @@ func (r *restoration) asResult(m *imageio.Image, profile []byte) (*imageio.Image
 	return m, imageio.Clip(m, profile)
 }
 
-// shownEstimates is how many estimates the page shows.
-const shownEstimates = 8
-
-// shown says whether step k of steps is one of them.
-func shown(k, steps int) bool {
-	last := min(shownEstimates, steps) - 1
-	for i := range last {
-		if k == i*(steps-1)/last {
-			return true
-		}
-	}
-	return k == steps-1
-}
-
 // estimates keeps some estimates on the way, in a small size.
 type estimates struct {
 	restoration *restoration
 	list        []html.Estimate
 }
 
-// ObserveStep keeps the estimates of steps that are spread evenly, the first and the last among them.
+// ObserveStep keeps the estimates that the page shows.
 func (e *estimates) ObserveStep(s *sampler.Snapshot) error {
-	if !shown(s.K, s.Steps) {
+	if !html.Shown(s.K, s.Steps) {
 		return nil
 	}
 	return e.restoration.estimate(s, func(m *imageio.Image) error {
-		small, err := html.Shrink(m, html.ThumbnailSide)
+		small, err := html.Thumbnail(m)
 		if err != nil {
 			return err
-		}
-		if small == m {
-			small = m.Clone()
 		}
 		if small, err = e.restoration.asResult(small, nil); err != nil {
 			return err

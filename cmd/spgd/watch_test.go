@@ -107,21 +107,6 @@ func TestPreviewIsDue(t *testing.T) {
 	}
 }
 
-// Of many steps eight are shown, of few all, the first and the last among them.
-func TestShownEstimates(t *testing.T) {
-	for _, steps := range []int{1, 2, 5, 8, 9, 20, 1000} {
-		count := 0
-		for k := range steps {
-			if shown(k, steps) {
-				count++
-			}
-		}
-		if count != min(steps, 8) || !shown(0, steps) || !shown(steps-1, steps) {
-			t.Errorf("%d of %d steps", count, steps)
-		}
-	}
-}
-
 // A preview that cannot be written is one warning, and no preview is tried again.
 func TestPreviewFails(t *testing.T) {
 	var text bytes.Buffer

@@ -110,8 +110,8 @@ func (m Method) settings() (map[string]string, error) {
 	return set, nil
 }
 
-// sampler makes the method for a problem.
-func (m Method) sampler(p sampler.Problem) (sampler.Sampler, error) {
+// Sampler makes the method for a problem.
+func (m Method) Sampler(p sampler.Problem) (sampler.Sampler, error) {
 	set, err := m.settings()
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (m Method) sampler(p sampler.Problem) (sampler.Sampler, error) {
 // check says whether the method and its settings are known, with an operator that stands for its
 // task. That the method does not apply to it is no error.
 func (m Method) check(p sampler.Problem) error {
-	_, err := m.sampler(p)
+	_, err := m.Sampler(p)
 	if err == nil || errors.Is(err, sampler.ErrOperator) {
 		return nil
 	}
@@ -135,7 +135,7 @@ func (m Method) atNFE(n int, p sampler.Problem) (Method, error) {
 	if _, set := m.Set[setSteps]; set {
 		return m, fmt.Errorf("bench: method %q: %w: it sets its steps, which an equal number of evaluations leaves no room for", m.Label, ErrSpec)
 	}
-	s, err := m.sampler(p)
+	s, err := m.Sampler(p)
 	if errors.Is(err, sampler.ErrOperator) {
 		return m, nil
 	}

@@ -184,7 +184,7 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 		c.Status, c.Reason = status, strings.TrimPrefix(err.Error(), "sampler: ")
 		return nil
 	}
-	method, err := at.method.sampler(sampler.Problem{Operator: b.operator, SigmaY: at.task.Noise.Sigma})
+	method, err := at.method.Sampler(sampler.Problem{Operator: b.operator, SigmaY: at.task.Noise.Sigma})
 	if errors.Is(err, sampler.ErrOperator) {
 		return end(Inapplicable, err)
 	}

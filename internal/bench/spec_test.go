@@ -63,7 +63,7 @@ func TestPreset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := m.sampler(problem(t))
+	s, err := m.Sampler(problem(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestEqualNFE(t *testing.T) {
 				}
 				return steps * s.StepCost().NFE()
 			}
-			s, err := m.sampler(p)
+			s, err := m.Sampler(p)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -300,3 +300,18 @@ func TestPartialRestorations(t *testing.T) {
 		t.Error("steps of a run without any")
 	}
 }
+
+// Of many steps eight are shown, of few all, the first and the last among them.
+func TestShownEstimates(t *testing.T) {
+	for _, steps := range []int{1, 2, 5, 8, 9, 20, 1000} {
+		count := 0
+		for k := range steps {
+			if Shown(k, steps) {
+				count++
+			}
+		}
+		if count != min(steps, 8) || !Shown(0, steps) || !Shown(steps-1, steps) {
+			t.Errorf("%d of %d steps", count, steps)
+		}
+	}
+}

@@ -28,6 +28,7 @@ type Page struct {
 	Warnings []string
 	Sections []Section
 	Footer   string
+	Wide     bool // three plots beside one another where there is room
 }
 
 // Fact is a number that the reader should see first.

@@ -113,23 +113,25 @@ func footer(run *report.Run) string {
 	return text
 }
 
-func (r *Restoration) compare() (*Section, error) {
-	after, err := Embed(r.After, MaxSide, "Result")
+func (r *Restoration) compare() (*Section, error) { return Pictures(r.Before, r.After) }
+
+// Pictures compares a measurement with a result, or shows the result alone where before is nil because
+// the measurement is no picture.
+func Pictures(before, after *imageio.Image) (*Section, error) {
+	result, err := Embed(after, MaxSide, "Result")
 	if err != nil {
 		return nil, err
 	}
-	if r.Before == nil {
-		after.shrink(showWidth, showHeight)
-		return &Section{Title: "Result", Images: []Figure{{after, after.Note}}}, nil
+	if before == nil {
+		return &Section{Title: "Result", Images: []Figure{{result, result.Note}}}, nil
 	}
-	before, err := Embed(r.Before, MaxSide, "Measurement")
+	measured, err := Embed(before, MaxSide, "Measurement")
 	if err != nil {
 		return nil, err
 	}
-	c := &Compare{Before: before, After: after, BeforeName: "Measurement", AfterName: "Result", Caption: after.Note}
 	// A measurement of fewer pixels shows them as they are.
-	c.Before.Enlarged = before.Enlarged || r.Before.Width < r.After.Width
-	return &Section{Compare: c}, nil
+	measured.Enlarged = measured.Enlarged || before.Width < after.Width
+	return &Section{Compare: &Compare{Before: measured, After: result, BeforeName: "Measurement", AfterName: "Result", Caption: result.Note}}, nil
 }
 
 func (r *Restoration) residual() (*Section, error) {
@@ -162,19 +164,12 @@ func (r *Restoration) trajectory() (*Section, error) {
 	if len(r.Trajectory) == 0 {
 		return nil, nil
 	}
-	s := &Section{
-		Title: "How the picture came about",
-		Text:  "The prior’s estimate of the clean picture, x0hat = D(x; σ), at some of the steps, from much noise in the state x to little.",
-	}
-	for _, e := range r.Trajectory {
-		img, err := Embed(e.Image, ThumbnailSide, fmt.Sprintf("Estimate at step %d", e.Step))
-		if err != nil {
-			return nil, err
-		}
-		img.Note = ""
-		s.Images = append(s.Images, Figure{img, fmt.Sprintf("Step %d, σ = %s", e.Step, short(e.Sigma))})
-	}
-	return s, nil
+	images, err := Trajectory(r.Trajectory)
+	return &Section{
+		Title:  "How the picture came about",
+		Text:   "The prior’s estimate of the clean picture, x0hat = D(x; σ), at some of the steps, from much noise in the state x to little.",
+		Images: images,
+	}, err
 }
 
 func fileName(f *report.File, otherwise string) string {
@@ -192,5 +187,7 @@ func round(v float64, digits int) float64 {
 	r, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', digits, 64), 64)
 	return r
 }
+
+func whole(n int) string { return strconv.Itoa(n) }
 
 func percent(share float64) string { return short(100*share) + " %" }
