@@ -163,14 +163,15 @@ func runAnalyze(ctx context.Context, c *console, o *analyzeOptions, path string)
 		return err
 	}
 	defer q.Close()
-	denoiser, prior, err := q.prior()
+	denoiser, record, err := q.prior()
 	if err != nil {
 		return err
 	}
-	prior.File = ""
+	prior := *record
+	prior.Name, prior.File = filepath.Base(prior.Name), ""
 	task, square := plan.Tasks[0], plan.Images[0].Pixels
 	s := &dynamics.Study{
-		Schema: dynamics.Schema, Program: report.ThisProgram(), Task: task.Name, Noise: noiseRecord(task.Noise), Prior: prior, Engine: o.engineOptions.record(),
+		Schema: dynamics.Schema, Program: report.ThisProgram(), Task: task.Name, Noise: noiseRecord(task.Noise), Prior: &prior, Engine: o.engineOptions.record(),
 		Image: report.File{Path: filepath.Base(path), Format: file.Format, Width: square.Width, Height: square.Height, SHA256: file.SHA256}, Seeds: spec.Seeds,
 	}
 	s.Engine.Threads = 0 // which change nothing

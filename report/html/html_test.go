@@ -36,7 +36,7 @@ func example() *Restoration {
 	run.Image = report.Size{Width: 96, Height: 64, Channels: 3}
 	run.Input = &report.File{Path: "/home/someone/folder/" + strings.ReplaceAll(hostile, "/", "-") + ".png", Format: "png", Width: 96, Height: 64, SHA256: strings.Repeat("ab", 32)}
 	run.Output = &report.File{Path: "/home/someone/out.png", Format: "png", Profile: hostile}
-	run.Prior = &report.Prior{Name: hostile, SHA256: strings.Repeat("0f", 32), Parameters: 6167299}
+	run.Prior = &report.Prior{Name: "/home/someone/" + strings.ReplaceAll(hostile, "/", "-"), SHA256: strings.Repeat("0f", 32), Parameters: 6167299}
 	run.Engine = report.Engine{Name: "spgd", ISA: "avx512", Precision: "f32", Threads: 2}
 	run.Sampler = &report.Sampler{Name: "spgd", Preset: "default", Steps: 12, Warmup: 3, Beta: 0.9, ADM: "global", Denoise: "fresh", StepSizeRule: hostile}
 	run.Cost = &report.Cost{Forwards: 12, VJPs: 36, NFE: 48}

@@ -65,7 +65,7 @@ func subtitle(run *report.Run) string {
 		text += ", by " + run.Sampler.Name
 	}
 	if run.Prior != nil {
-		text += " with the prior " + run.Prior.Name
+		text += " with the prior " + filepath.Base(run.Prior.Name)
 	}
 	return text
 }

@@ -3,6 +3,7 @@ package html
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ func Settings(run *report.Run) []Group {
 	}
 	computed := []string{}
 	if p := run.Prior; p != nil {
-		computed = append(computed, "Prior", p.Name, "Network", p.Network, "Parameters", count(p.Parameters), "SHA-256", hash(p.SHA256))
+		computed = append(computed, "Prior", filepath.Base(p.Name), "Network", p.Network, "Parameters", count(p.Parameters), "SHA-256", hash(p.SHA256))
 	}
 	computed = append(computed, "Engine", run.Engine.Name, "Instruction set", run.Engine.ISA, "Precision", run.Engine.Precision, "Convolution", run.Engine.Convolution)
 	add("Prior and engine", computed...)
