@@ -177,6 +177,18 @@ func runBench(ctx context.Context, c *console, o *benchOptions, f *pflag.FlagSet
 	if err != nil {
 		return as(errInput, err)
 	}
+	if len(s.Images) > 0 {
+		found := sources{}
+		if err := found.find(s.Images); err != nil {
+			return err
+		}
+		s.Images = nil
+		for _, f := range found.files {
+			if !isSafetensorsName(f.path) { // a measurement
+				s.Images = append(s.Images, f.path)
+			}
+		}
+	}
 	plan, err := bench.NewPlan(*s, func(path string) (*imageio.Image, error) {
 		p, err := readPicture(path)
 		if err != nil {

@@ -4,11 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,8 +33,8 @@ type Plan struct {
 	Methods [][]Method
 }
 
-// NewPlan reads the images and checks everything that can be checked before the work starts. read
-// reads a picture. Errors wrap ErrSpec, operator.ErrSize for an image that is too small, or are
+// NewPlan reads the images, which have to be files, and checks everything that can be checked before
+// the work starts. read reads a picture. Errors wrap ErrSpec, operator.ErrSize for an image that is too small, or are
 // those of read.
 func NewPlan(s Spec, read func(path string) (*imageio.Image, error)) (*Plan, error) {
 	// Methods are changed by settle.
@@ -66,11 +63,7 @@ func NewPlan(s Spec, read func(path string) (*imageio.Image, error)) (*Plan, err
 		}
 		p.Methods = append(p.Methods, methods)
 	}
-	paths, err := expand(s.Images)
-	if err != nil {
-		return nil, err
-	}
-	for _, path := range paths {
+	for _, path := range s.Images {
 		img, err := read(path)
 		if err != nil {
 			return nil, err
@@ -95,47 +88,6 @@ func NewPlan(s Spec, read func(path string) (*imageio.Image, error)) (*Plan, err
 // Cells is the number of cells.
 func (p *Plan) Cells() int {
 	return len(p.Images) * len(p.Tasks) * len(p.Spec.Methods) * len(p.Spec.Seeds)
-}
-
-// expand lists the files that paths, folders and patterns stand for, each once, those of one of them
-// in the order of their names.
-func expand(list []string) ([]string, error) {
-	var paths []string
-	for _, item := range list {
-		found := []string{item}
-		switch st, err := os.Stat(item); {
-		case err == nil && st.IsDir():
-			found = nil
-			entries, err := os.ReadDir(item)
-			if err != nil {
-				return nil, fmt.Errorf("bench: %w", err)
-			}
-			for _, e := range entries {
-				if e.Type().IsRegular() && isPicture(e.Name()) {
-					found = append(found, filepath.Join(item, e.Name()))
-				}
-			}
-		case errors.Is(err, fs.ErrNotExist):
-			matches, globErr := filepath.Glob(item)
-			if globErr != nil || len(matches) == 0 {
-				return nil, fmt.Errorf("bench: %w", err)
-			}
-			found = matches
-		}
-		if len(found) == 0 {
-			return nil, fmt.Errorf("bench: %w: the folder %s holds no PNG, JPEG or WebP files", ErrSpec, item)
-		}
-		for _, path := range found {
-			if !slices.Contains(paths, path) {
-				paths = append(paths, path)
-			}
-		}
-	}
-	return paths, nil
-}
-
-func isPicture(name string) bool {
-	return slices.Contains([]string{".png", ".jpg", ".jpeg", ".webp"}, strings.ToLower(filepath.Ext(name)))
 }
 
 // centre cuts the central square out of an image, with three channels.

@@ -24,7 +24,7 @@ const (
 
 // Spec says what is compared, as a YAML file or the flags of a command have it.
 type Spec struct {
-	Images  []string `yaml:"images"`  // files, folders or patterns
+	Images  []string `yaml:"images"`  // files; NewPlan's caller replaces folders and patterns
 	Size    int      `yaml:"size"`    // side of the central square, in pixels
 	Suite   string   `yaml:"suite"`   // tasks and methods by name, for those not given
 	Tasks   []string `yaml:"tasks"`   // as ParseTask reads them
