@@ -190,9 +190,16 @@ func TestBenchResumed(t *testing.T) {
 		t.Error("the journal has changed")
 	}
 	page := filepath.Join(dir, "page.html")
-	more := mustRun(t, append(args, "--method", "spgd:beta=0", "--seeds", "2", "--json", "--report", page)...)
-	if text := string(readBytes(t, page)); !strings.Contains(text, "spgd:beta=0") {
-		t.Errorf("the page lacks a method")
+	more := mustRun(t, append(args, "--method", "spgd:beta=0", "--seeds", "2", "--json", "--report", page, "--pictures")...)
+	// The image itself, and the one picture of its first seed: the other method's cell was older than the flag.
+	if text := string(readBytes(t, page)); !strings.Contains(text, "spgd:beta=0") || strings.Count(text, "data:image/") != 2 {
+		t.Errorf("the page has %d pictures", strings.Count(text, "data:image/"))
+	}
+	if files, err := os.ReadDir(filepath.Join(out, benchPictures)); err != nil || len(files) != 3 {
+		t.Errorf("pictures %v (%v)", files, err)
+	}
+	if r := invoke(t, "bench", filepath.Join(dir, "a.png"), "--size", "32", "--task", "denoise", "--method", "spgd", "--pictures"); r.code != exitUsage {
+		t.Errorf("--pictures without a folder: %d, %s", r.code, r.errOut)
 	}
 	var table bench.Table
 	if err := json.Unmarshal([]byte(more), &table); err != nil || len(table.Groups[0].Rows) != 2 || table.Groups[0].Rows[1].Runs != 2 {

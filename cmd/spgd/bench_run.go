@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/internal/atomicfile"
 	"github.com/seed-0f004ec9/spgd/internal/bench"
 	"github.com/seed-0f004ec9/spgd/metric"
@@ -85,10 +88,17 @@ func (o *benchOptions) journal(c *console) (*bench.Journal, error) {
 		files = append(files, o.report)
 	}
 	path := ""
+	if o.pictures && o.output == "" {
+		return nil, usagef("--pictures needs -o FOLDER")
+	}
 	if o.output != "" {
 		path = filepath.Join(o.output, benchJournal)
 		files = append(files, filepath.Join(o.output, benchMarkdown), filepath.Join(o.output, benchCSV), filepath.Join(o.output, benchJSON))
-		if err := os.MkdirAll(o.output, 0o777); err != nil {
+		folder := o.output
+		if o.pictures {
+			folder = filepath.Join(o.output, benchPictures)
+		}
+		if err := os.MkdirAll(folder, 0o777); err != nil {
 			return nil, as(errOutput, fmt.Errorf("cannot make the folder: %w", err))
 		}
 	}
@@ -107,6 +117,11 @@ func (o *benchOptions) journal(c *console) (*bench.Journal, error) {
 	return j, nil
 }
 
+// picture is the path of a cell's restored picture.
+func (o *benchOptions) picture(c bench.Cell) string {
+	return filepath.Join(o.output, benchPictures, c.FileName()+".png")
+}
+
 // save writes the tables to the output folder, and the page.
 func (o *benchOptions) save(t *bench.Table, plan *bench.Plan) error {
 	files := map[string]func(io.Writer) error{}
@@ -116,7 +131,17 @@ func (o *benchOptions) save(t *bench.Table, plan *bench.Plan) error {
 		files[filepath.Join(o.output, benchJSON)] = t.WriteJSON
 	}
 	if o.report != "" {
-		page, err := t.Page(plan)
+		var restored func(bench.Cell) (*imageio.Image, error)
+		if o.pictures {
+			restored = func(c bench.Cell) (*imageio.Image, error) {
+				img, _, err := imageio.Read(o.picture(c))
+				if errors.Is(err, fs.ErrNotExist) { // the cell is older than the flag, or not finished
+					return nil, nil
+				}
+				return img, err
+			}
+		}
+		page, err := t.Page(plan, restored)
 		if err != nil {
 			return err
 		}

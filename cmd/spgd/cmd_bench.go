@@ -21,6 +21,7 @@ const (
 	benchMarkdown = "table.md"
 	benchCSV      = "table.csv"
 	benchJSON     = "table.json"
+	benchPictures = "pictures" // a folder
 )
 
 // taskSyntax is how bench and analyze are told a task.
@@ -36,7 +37,7 @@ type benchOptions struct {
 	tasks, methods, weights []string
 	size, seeds, nfe        int
 	output, report          string
-	noTiming                bool
+	noTiming, pictures      bool
 }
 
 // AddFlags adds them.
@@ -52,6 +53,7 @@ func (o *benchOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.nfe, "nfe", 0, "evaluations `NUMBER` of the prior that every method gets, as near as its steps allow (default its\n"+
 		"authors' steps)")
 	addLPIPS(f, &o.weights)
+	f.BoolVar(&o.pictures, "pictures", false, "keep the restored pictures in FOLDER/"+benchPictures+", and show some of them on the page of --report")
 	f.StringVar(&o.report, "report", "", "`FILE` for a web page with the tables and the images")
 	f.BoolVar(&o.noTiming, "no-timing", false, "leave times and memory out of the tables, which are then the same whenever the cells were computed")
 	o.priorOptions.AddFlags(f)
@@ -223,6 +225,11 @@ func runBench(ctx context.Context, c *console, o *benchOptions, f *pflag.FlagSet
 	c.logf("%d cells, %d of them kept already", plan.Cells(), plan.Cells()-missing)
 	p := &benchProgress{console: c, plan: plan, missing: missing, start: time.Now()}
 	runner.Begin, runner.Done, runner.Progress = p.begin, p.done, p.progress
+	if o.pictures {
+		runner.Keep = func(c bench.Cell, img *imageio.Image) error {
+			return as(errOutput, imageio.Write(o.picture(c), img, imageio.WriteOptions{}))
+		}
+	}
 	err = runner.Run(ctx, plan)
 	c.endProgress()
 	if err != nil {

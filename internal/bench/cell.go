@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/seed-0f004ec9/spgd/report"
 )
@@ -78,4 +80,16 @@ type Cell struct {
 	Seconds   report.Number `json:"seconds"`
 	Compile   report.Number `json:"compile_seconds"`
 	PeakBytes int64         `json:"peak_bytes"`
+}
+
+// FileName is a name for a file about the cell, without its extension: readable, and of this cell
+// alone.
+func (c Cell) FileName() string {
+	name := strings.Map(func(r rune) rune {
+		if r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._+-=", r)) {
+			return r
+		}
+		return '_'
+	}, fmt.Sprintf("%s_%s_%s_%d", c.Image, c.Causes.Task, c.Label, c.Causes.Seed))
+	return strings.TrimLeft(name[:min(len(name), 100)], ".") + "_" + c.Key[:min(len(c.Key), 12)]
 }

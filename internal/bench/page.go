@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/report/html"
 	"github.com/seed-0f004ec9/spgd/report/plot"
 )
 
-// Page makes the table's report, with the plan's images.
-func (t *Table) Page(p *Plan) (*html.Page, error) {
+// Page makes the table's report, with the plan's images. restored, if not nil, returns the restored
+// image of a cell, nil if it is not there: those of the first image and seed are shown.
+func (t *Table) Page(p *Plan, restored func(Cell) (*imageio.Image, error)) (*html.Page, error) {
 	page := &html.Page{
 		Kind: "Comparison of methods", Title: t.title(p), Subtitle: t.caption(),
 		Facts: []html.Fact{
@@ -30,6 +32,10 @@ func (t *Table) Page(p *Plan) (*html.Page, error) {
 		}
 		images.Images = append(images.Images, html.Figure{Image: img, Caption: i.Name})
 	}
+	pictures, err := t.pictures(p, restored)
+	if err != nil {
+		return nil, err
+	}
 	for _, g := range t.Groups {
 		values := html.Section{Title: g.Title(t), Table: t.values(g).table("", false)}
 		if trade := t.trade(g); trade != nil {
@@ -42,10 +48,38 @@ func (t *Table) Page(p *Plan) (*html.Page, error) {
 		if s := t.timing(g); len(s.rows) > 1 {
 			page.Sections = append(page.Sections, html.Section{Table: s.table("Time and memory", true)})
 		}
+		if list := pictures[g.Task]; len(list) > 0 {
+			page.Sections = append(page.Sections, html.Section{Images: list})
+		}
 	}
 	page.Sections = append(page.Sections, html.Section{Title: "How to read it", Text: strings.Join(t.Rules, " ")}, images,
 		html.Section{Title: "Settings", Settings: t.settings()})
 	return page, nil
+}
+
+// pictures are the restored images of the first image and seed, by task.
+func (t *Table) pictures(p *Plan, restored func(Cell) (*imageio.Image, error)) (map[string][]html.Figure, error) {
+	list := map[string][]html.Figure{}
+	if restored == nil {
+		return list, nil
+	}
+	err := p.places(func(at place) error {
+		if at.i > 0 || at.s > 0 {
+			return nil
+		}
+		c, err := at.start(t.Causes)
+		if err != nil {
+			return err
+		}
+		m, err := restored(c)
+		if err != nil || m == nil {
+			return err
+		}
+		img, err := html.Embed(m, html.ThumbnailSide, at.image.Name+" by "+at.method.Label)
+		list[at.task.Name] = append(list[at.task.Name], html.Figure{Image: img, Caption: at.method.Label})
+		return err
+	})
+	return list, err
 }
 
 func (t *Table) title(p *Plan) string {

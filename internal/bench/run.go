@@ -36,6 +36,8 @@ type Runner struct {
 	Done  func(n int, c Cell)
 	// Progress, if not nil, is called after every evaluation of the prior.
 	Progress func(sampler.Progress)
+	// Keep, if not nil, gets the restored image of every finished cell before the journal gets the cell.
+	Keep func(c Cell, restored *imageio.Image) error
 }
 
 // place is one combination of the plan.
@@ -219,6 +221,9 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 		c.Values[m.Name] = report.Number(v)
 	}
 	c.Status = Finished
+	if r.Keep != nil {
+		return r.Keep(*c, img)
+	}
 	return nil
 }
 

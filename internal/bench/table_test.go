@@ -160,7 +160,15 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := table.Page(p)
+	page, err := table.Page(p, func(c Cell) (*imageio.Image, error) {
+		if c.Label == "ddnm" {
+			return nil, nil
+		}
+		if known, ok := j.Cell(c.Key); !ok || known.Causes.Task != c.Causes.Task {
+			t.Errorf("asked for an unknown cell %+v", c)
+		}
+		return photo(16, 16, 1), nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,8 +182,15 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if strings.Contains(text, "<b>") || strings.Count(text, "data:image/") != 6 {
+	if strings.Contains(text, "<b>") || strings.Count(text, "data:image/") != 6+2*2 {
 		t.Errorf("the page has markup of a name, or %d images", strings.Count(text, "data:image/"))
+	}
+}
+
+func TestFileName(t *testing.T) {
+	c := Cell{Key: "0123456789abcdef", Image: "../a b", Label: "spgd:x=é", Causes: Causes{Task: "sr:4@0.01*2", Seed: 7}}
+	if got, want := c.FileName(), "_a_b_sr_4_0.01_2_spgd_x=__7_0123456789ab"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 
