@@ -37,8 +37,8 @@ type resumeOptions struct {
 
 // AddFlags adds them.
 func (o *resumeOptions) AddFlags(f *pflag.FlagSet) {
-	f.DurationVar(&o.every, "checkpoint-every", resume.DefaultInterval, "`TIME` between two checkpoints, which are OUT"+checkpointExtension+" until OUT is there; longer where they would\n"+
-		"take more than 2 % of the time; 0 for none")
+	f.DurationVar(&o.every, "checkpoint-every", resume.DefaultInterval, "`TIME` between two checkpoints in OUT"+checkpointExtension+", longer where they would take more than 2 % of\n"+
+		"the time; 0 for none")
 	addChoice(f, &o.resume, "resume", "way to resume", resumeAuto,
 		"what to do with the checkpoint of an interrupted run: go on from one of the same run and\n"+
 			"end with an error at any other (auto; yes, or --resume alone, also says where there is\n"+
@@ -48,12 +48,13 @@ func (o *resumeOptions) AddFlags(f *pflag.FlagSet) {
 
 // resumeHelp is the section of restore's help.
 const resumeHelp = `INTERRUPTION
-A restoration keeps its state in OUT` + checkpointExtension + `, every minute and after the step in progress when it is
-interrupted with Ctrl-C (a second time to stop at once). The file goes when OUT is there. The
-same command then goes on, however the run ended, and OUT is the same to the byte: that is why
-no flag is needed. --resume says so if there is nothing to go on from. A checkpoint of another
-input, setting, version, engine or instruction set is neither used nor replaced: the run ends
-with the first difference, and --resume=no starts over.
+A restoration keeps its state in OUT` + checkpointExtension + `: every minute, and after the step in
+progress when it is interrupted with Ctrl-C (a second Ctrl-C stops at once). The file goes
+when OUT is there. However a run ended, the same command goes on from it, and OUT is the
+same to the byte: that is why no flag is needed. --resume says so if there is nothing to go
+on from. A checkpoint of another input, setting, version, engine or instruction set is
+neither used nor replaced: the run ends with the first difference, and --resume=no starts
+over.
 `
 
 // checkpointPath is where the restoration keeps its state.
