@@ -219,6 +219,21 @@ func TestBenchResumed(t *testing.T) {
 	}
 }
 
+// TestBenchExample: the example's file is understood, and its images are there.
+func TestBenchExample(t *testing.T) {
+	s, err := bench.ReadSpec("../../examples/bench.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := bench.NewPlan(*s, func(path string) (*imageio.Image, error) {
+		img, _, err := imageio.Read(path)
+		return img, err
+	})
+	if err != nil || p.Cells() != 32 {
+		t.Errorf("%+v (%v)", p, err)
+	}
+}
+
 // TestBenchInterrupted: an interruption says that the cells are kept.
 func TestBenchInterrupted(t *testing.T) {
 	dir, spec := benchFolder(t)

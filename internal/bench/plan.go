@@ -17,7 +17,7 @@ import (
 
 // Image is a photograph cut to the plan's size.
 type Image struct {
-	Name   string // of its file, without the folder and the extension
+	Name   string // of its file, without folder and extension, and with a number if another has the same
 	Path   string
 	SHA256 string // of the square's size and pixels
 	Pixels *imageio.Image
@@ -72,9 +72,10 @@ func NewPlan(s Spec, read func(path string) (*imageio.Image, error)) (*Plan, err
 		if err != nil {
 			return nil, err
 		}
-		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-		if slices.ContainsFunc(p.Images, func(o Image) bool { return o.Name == name }) {
-			name = path
+		stem := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		name := stem
+		for n := 2; slices.ContainsFunc(p.Images, func(o Image) bool { return o.Name == name }); n++ {
+			name = fmt.Sprintf("%s (%d)", stem, n)
 		}
 		i := Image{Name: name, Path: path, SHA256: hashImage(square), Pixels: square}
 		if j := slices.IndexFunc(p.Images, func(o Image) bool { return o.SHA256 == i.SHA256 }); j >= 0 {

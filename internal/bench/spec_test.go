@@ -231,7 +231,7 @@ func TestPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Images) != 3 || p.Images[0].Name != "a" || p.Images[1].Name != "b" || p.Images[2].Name != "y/a.png" || p.Cells() != 6 {
+	if len(p.Images) != 3 || p.Images[0].Name != "a" || p.Images[1].Name != "b" || p.Images[2].Name != "a (2)" || p.Cells() != 6 {
 		t.Errorf("%d images, %d cells: %+v", len(p.Images), p.Cells(), p.Images)
 	}
 	whole := photo(20, 33, 'x'+5*'a')
