@@ -66,6 +66,26 @@ func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Se
 	return res, nil
 }
 
+// Fit chooses Options.Tile for a Restore of the measurement that takes no more than a number of bytes beyond
+// what the process holds (not counting what the engine keeps for its next program): the first of
+// several sides with which it does, or without any the largest sensible one, 0 for whole images if they
+// fit. bytes is what the Restore will take at most. If nothing fits, the error is a *sampler.BudgetError.
+func (r *Restorer) Fit(m *measurement.Measurement, s Settings, o Options, budget int, sides ...int) (side, bytes int, err error) {
+	method, _, err := restoration(m, s, o)
+	if err != nil {
+		return 0, 0, err
+	}
+	var tiles []sampler.Tiles
+	for _, side := range sides {
+		tiles = append(tiles, sampler.Tiles{Side: side})
+	}
+	if len(sides) == 0 {
+		tiles = sampler.FitTiles(r.denoiser, m.Operator)
+	}
+	t, bytes, err := sampler.Fit(r.engine, r.denoiser, m.Operator, method, m.Len(), budget, tiles...)
+	return t.Side, bytes, err
+}
+
 // driver returns the driver of an operator and tiles, a new one if need be.
 func (r *Restorer) driver(op operator.Operator, t sampler.Tiles) (*sampler.Driver, error) {
 	for i, k := range r.drivers {

@@ -67,6 +67,14 @@ func (e *Engine) Trim() {
 	debug.FreeOSMemory()
 }
 
+// Held is the memory that the backend keeps for programs to come, in bytes.
+func (e *Engine) Held() int {
+	if b, ok := e.backend.(*cpu.Backend); ok {
+		return b.Held()
+	}
+	return 0
+}
+
 // Program is a graph compiled for fixed input shapes.
 type Program struct {
 	engine *Engine

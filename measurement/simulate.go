@@ -49,6 +49,9 @@ func apply(ctx context.Context, e *engine.Engine, images []*imageio.Image, op op
 		return fmt.Errorf("measurement: %w", err)
 	}
 	defer program.Close()
+	if err := e.Share(op.Data()...); err != nil {
+		return fmt.Errorf("measurement: %w", err)
+	}
 	for i, img := range images {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("measurement: %w", err)

@@ -39,10 +39,9 @@ func (r *Run) runCut(c *cutProgram, cost Cost, in []*tensors.Tensor, donated []b
 	}
 	for i, q := range c.pieces {
 		if q.program != nil {
-			arguments, given := make([]*tensors.Tensor, len(q.in)), make([]bool, len(q.in))
+			arguments, given := make([]*tensors.Tensor, len(q.in)), c.given(i, own)
 			for k, v := range q.in {
 				arguments[k] = values[v]
-				given[k] = own(v) && c.last[v] <= i && !c.passed[v] && !c.cutReads(i, v)
 			}
 			made, err := q.program.RunDonating(arguments, given)
 			if err != nil {
@@ -81,12 +80,18 @@ func tilerWork(of int) float64 {
 	return Cost{VJPs: 1}.Work()
 }
 
-// cutReads says whether cut i, which comes after piece i, reads a value.
-func (p *cutProgram) cutReads(i, value int) bool {
-	if i == len(p.of) {
-		return false
+// given says which of the inputs of piece i are given up: those that are the stage's own and that
+// neither a later piece nor a cut reads.
+func (p *cutProgram) given(i int, own func(value int) bool) []bool {
+	q := p.pieces[i]
+	given := make([]bool, len(q.in))
+	for k, v := range q.in {
+		given[k] = own(v) && p.last[v] <= i && !p.passed[v]
+		if i < len(p.of) {
+			given[k] = given[k] && !slices.Contains(q.wants, v) && (p.of[i] < 0 || !slices.Contains(p.pieces[p.of[i]].wants, v))
+		}
 	}
-	return slices.Contains(p.pieces[i].wants, value) || p.of[i] >= 0 && slices.Contains(p.pieces[p.of[i]].wants, value)
+	return given
 }
 
 // cut does the tiler's work for cut i. It stops with the context's error between batches of tiles.

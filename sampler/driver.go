@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,7 +135,7 @@ func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator, options
 	if d.Channels() != 3 {
 		return nil, fmt.Errorf("sampler: %w: prior %s has %d channels, the operators take 3", ErrProblem, d.Name(), d.Channels())
 	}
-	if err := e.Share(d.Weights()...); err != nil {
+	if err := e.Share(slices.Concat(d.Weights(), op.Data())...); err != nil {
 		return nil, fmt.Errorf("sampler: %w", err)
 	}
 	dr := &Driver{engine: e, denoiser: prior.AnySize(d), operator: op, programs: map[programKey]*compiled{}}

@@ -293,12 +293,25 @@ func (r *Run) image(name string) (*tensors.Tensor, error) {
 	return t, nil
 }
 
-// result collects what the run returns.
+// result collects what the run returns, and lets the state go.
 func (r *Run) result() (*Result, error) {
+	bytes := 0
+	for name, t := range r.state {
+		if t != nil && t.Ok() {
+			bytes += int(t.Shape().Memory())
+		}
+		if name != StateX && name != StateX0hat {
+			r.set(name, nil)
+		}
+	}
+	if bytes >= largeState {
+		r.driver.engine.Trim()
+	}
 	x, err := r.image(StateX)
 	if err != nil {
 		return nil, err
 	}
+	r.set(StateX, nil)
 	x0hat, err := r.image(StateX0hat)
 	if err != nil {
 		return nil, err
@@ -308,6 +321,10 @@ func (r *Run) result() (*Result, error) {
 		Cost: r.cost, Elapsed: time.Since(r.start), Compile: r.compile,
 	}, nil
 }
+
+// largeState is the size in bytes from which on memory that a run has used is given back before its
+// results are copied: another run of such a size makes little of fetching it again.
+const largeState = 256 << 20
 
 // release frees the state.
 func (r *Run) release() {

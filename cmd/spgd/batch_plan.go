@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/seed-0f004ec9/spgd/engine/cpu"
 	"github.com/seed-0f004ec9/spgd/report"
 )
 
@@ -226,19 +224,13 @@ func (p *plan) parallel(o *restoreOptions) (jobs, threads int) {
 	}
 	if jobs = o.batch.jobs; jobs == 0 {
 		threads = min(max(1, largest/smallShare), cores)
-		jobs = min(cores/threads, fitting(largest))
+		jobs = min(cores/threads, fitting(largest, o.memoryOptions.limit()))
 	}
 	jobs = max(1, min(jobs, p.restore))
 	return jobs, max(1, cores/jobs)
 }
 
-// fitting is how many restorations of pictures of this size the memory holds. One with natural-small
-// takes about 4 KB a pixel and a third of a GB, by measurement from 64x64 to 512x512; one that turns
-// out not to fit is refused for itself.
-func fitting(pixels int) int {
-	have, known := cpu.AvailableMemory()
-	if !known {
-		return math.MaxInt
-	}
-	return have / (1<<28 + 1<<12*pixels)
-}
+// fitting is how many restorations of pictures of this size fit into a number of bytes. One with
+// natural-small takes about 4 KB a pixel and a third of a GB, by measurement from 64x64 to 512x512; what
+// does not fit is cut into tiles or refused for itself.
+func fitting(pixels, limit int) int { return limit / (1<<28 + 1<<12*pixels) }

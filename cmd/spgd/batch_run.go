@@ -51,7 +51,7 @@ func runBatch(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagS
 	if err := o.checkBatch(f, args); err != nil {
 		return err
 	}
-	q, err := equip(o.engineOptions, o.priorOptions)
+	q, err := equip(o.engineOptions, o.priorOptions, budget{}) // which restores nothing
 	if err != nil {
 		return err
 	}
@@ -82,9 +82,10 @@ func runBatch(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagS
 	jobs, threads := p.parallel(o)
 	engine := o.engineOptions
 	engine.threads = threads
+	memory := o.memoryOptions.budget(jobs)
 	var workers []*equipment
 	for range jobs {
-		w, err := equip(engine, o.priorOptions)
+		w, err := equip(engine, o.priorOptions, memory)
 		if err != nil {
 			return err
 		}

@@ -158,7 +158,7 @@ func runAnalyze(ctx context.Context, c *console, o *analyzeOptions, path string)
 	if err := o.prepare(); err != nil {
 		return err
 	}
-	q, err := equip(o.engineOptions, o.priorOptions)
+	q, err := equip(o.engineOptions, o.priorOptions, budget{})
 	if err != nil {
 		return err
 	}

@@ -204,7 +204,7 @@ func runBench(ctx context.Context, c *console, o *benchOptions, f *pflag.FlagSet
 	if err != nil {
 		return as(errInput, err)
 	}
-	q, err := equip(o.engineOptions, o.priorOptions)
+	q, err := equip(o.engineOptions, o.priorOptions, budget{})
 	if err != nil {
 		return err
 	}

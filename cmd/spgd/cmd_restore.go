@@ -17,6 +17,7 @@ type restoreOptions struct {
 	priorOptions
 	engineOptions
 	tileOptions
+	memoryOptions
 	repeatOptions
 	resumeOptions
 	watchOptions
@@ -39,6 +40,7 @@ func (o *restoreOptions) AddFlags(f *pflag.FlagSet) {
 	o.engineOptions.AddFlags(f)
 	o.addPrecision(f)
 	o.tileOptions.AddFlags(f)
+	o.memoryOptions.AddFlags(f)
 }
 
 func newRestoreCommand(c *console) *cobra.Command {
@@ -76,8 +78,11 @@ instruction set differ, or after it if the bytes do.
 A large picture can be cut into overlapping tiles, which the prior sees one after the other and
 whose estimates are blended, while the measurement is compared with the whole picture: --tile SIDE.
 The memory then depends little on the size of the picture. A picture no larger than a tile stays whole.
-By itself (auto) spgd cuts pictures for priors with attention, into tiles of the size that they were
-trained at.
+By itself (auto) spgd takes the largest tile that lets the restoration fit into --memory, and
+none if the whole picture fits; for priors with attention a tile is no larger than what they
+were trained at. The log says what the restoration will take at most, before it begins, and
+what cannot fit ends with the exit status 5. The tile is a part of the settings that OUT keeps, since
+it changes the result a little; --memory does not change it in any other way.
 
 The noise level --noise does not change the restoration by spgd; methods that need it take
 it as their setting sigma-y. Every result is judged by it: a residual (of the result, degraded again, against IN) far above the noise means that the result does
@@ -152,7 +157,7 @@ func runRestore(ctx context.Context, c *console, o *restoreOptions, f *pflag.Fla
 	if err := o.output.checkFile(); err != nil {
 		return err
 	}
-	q, err := equip(o.engineOptions, o.priorOptions)
+	q, err := equip(o.engineOptions, o.priorOptions, o.memoryOptions.budget(1))
 	if err != nil {
 		return err
 	}
@@ -166,6 +171,9 @@ func runRestore(ctx context.Context, c *console, o *restoreOptions, f *pflag.Fla
 // settle returns the settings of SPGD or of another method that the flags ask for, or those of the
 // result that is to be repeated, whose other settings take the flags' places.
 func (o *restoreOptions) settle(f *pflag.FlagSet) (s spgd.Settings, set map[string]string, again *earlier, err error) {
+	if err = o.memoryOptions.check(); err != nil {
+		return s, nil, nil, err
+	}
 	if o.from != "" {
 		if again, err = readEarlier(o.from); err == nil {
 			s, set, err = again.apply(o, f)

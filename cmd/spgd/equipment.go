@@ -15,15 +15,16 @@ type equipment struct {
 	denoiser prior.Denoiser // once loaded
 	record   *report.Prior
 	restorer *spgd.Restorer
+	memory   budget
 }
 
 // equip starts the engine.
-func equip(o engineOptions, p priorOptions) (*equipment, error) {
+func equip(o engineOptions, p priorOptions, memory budget) (*equipment, error) {
 	e, err := o.start()
 	if err != nil {
 		return nil, err
 	}
-	return &equipment{Engine: e, options: p}, nil
+	return &equipment{Engine: e, options: p, memory: memory}, nil
 }
 
 // prior returns the prior and its part of the record.

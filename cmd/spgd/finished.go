@@ -98,11 +98,11 @@ func (r *restoration) tilesLike(now *report.Run, q *equipment) error {
 	if err != nil {
 		return err
 	}
-	side, err := r.flags.side(d, op)
+	sides, err := r.flags.sides(d, op)
 	if err != nil {
 		return err
 	}
-	if now.Tiles, err = tilesRecord(side, d, op); err != nil {
+	if now.Tiles, err = tilesRecord(sides[0], d, op); err != nil {
 		return err
 	}
 	if now.Padded = nil; now.Tiles == nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-0f004ec9/spgd"
 	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/internal/bytesize"
 	"github.com/seed-0f004ec9/spgd/report"
 	"github.com/seed-0f004ec9/spgd/report/html"
 	"github.com/seed-0f004ec9/spgd/resume"
@@ -36,8 +37,11 @@ type restoration struct {
 
 	// prepare
 	options spgd.Options // of sample, with its observers
-	record  *report.Run  // all that is known; complete when restore returns
-	load    time.Duration
+	takes   int          // bytes of memory, about and at most
+	// checkpoint is what there is to go on from, or nil.
+	checkpoint *resume.File
+	record     *report.Run // all that is known; complete when restore returns
+	load       time.Duration
 
 	// sample and finish
 	estimates *estimates // for the page, or nil
@@ -124,7 +128,10 @@ func (r *restoration) prepare(q *equipment) error {
 	if err != nil {
 		return err
 	}
-	if r.options.Tile, err = r.flags.side(denoiser, p.Operator); err != nil {
+	if err := r.loadCheckpoint(); err != nil {
+		return err
+	}
+	if err := r.fit(q); err != nil {
 		return err
 	}
 	height, width := p.Operator.ImageSize()
@@ -156,9 +163,7 @@ func (r *restoration) prepare(q *equipment) error {
 	}
 	c.logf("%s on %dx%d pixels, %s, prior %s, seed %d", p.Operator.Name(), width, height, describeNoise(p.Noise, p.Operator), denoiser.Name(), r.flags.seed)
 	c.logf("%s", methodLog)
-	if t := run.Tiles; t != nil {
-		c.logf("%d tiles of %dx%d pixels for the prior, which overlap by %d or more", t.Number, t.Width, t.Height, t.Overlap)
-	}
+	c.logf("about %s, %s", bytesize.Format(r.takes), describeTiles(run.Tiles))
 	return r.takeUp()
 }
 

@@ -74,24 +74,37 @@ func (o *resumeOptions) check(checkpoint string, others ...string) error {
 	return nil
 }
 
-// takeUp lets the restoration go on from its checkpoint, if there is one.
-func (r *restoration) takeUp() error {
-	path := r.checkpointPath()
+// loadCheckpoint reads the restoration's checkpoint, if there is one that it may go on from.
+func (r *restoration) loadCheckpoint() (err error) {
 	if r.flags.resume == resumeNo {
 		return nil
 	}
-	file, err := resume.Load(path)
+	r.checkpoint, err = resume.Load(r.checkpointPath())
 	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return startOver(err)
+}
+
+// startOver says what helps where a checkpoint cannot be used.
+func startOver(err error) error {
+	if err == nil {
+		return nil
+	}
+	return as(errInput, fmt.Errorf("%w (--resume=no starts over and replaces it)", err))
+}
+
+// takeUp lets the restoration go on from its checkpoint, if there is one.
+func (r *restoration) takeUp() error {
+	path, file := r.checkpointPath(), r.checkpoint
+	if file == nil {
 		if r.flags.resume == resumeYes {
 			r.console.logf("there is no checkpoint %s: starting from the beginning", path)
 		}
 		return nil
 	}
-	if err == nil {
-		err = file.Check(r.record)
-	}
-	if err != nil {
-		return as(errInput, fmt.Errorf("%w (--resume=no starts over and replaces it)", err))
+	if err := file.Check(r.record); err != nil {
+		return startOver(err)
 	}
 	r.options.Resume = file.Run
 	r.record.Resumed = &report.Resumed{Step: file.Run.Step, Elapsed: seconds(file.Run.Elapsed)}

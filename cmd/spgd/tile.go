@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/spf13/pflag"
@@ -23,7 +24,7 @@ type tileOptions struct{ tile string }
 // AddFlags adds them.
 func (o *tileOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.tile, "tile", tileAuto, "largest `SIDE` in pixels of the overlapping tiles in which the prior sees a picture, or off:\n"+
-		"smaller tiles take less memory and more time")
+		"smaller tiles take less memory and more time; auto chooses by --memory")
 }
 
 // check checks the flag.
@@ -37,27 +38,27 @@ func (o *tileOptions) check() error {
 	return nil
 }
 
-// side returns the side of the tiles in which a prior sees the images of an operator, 0 if they stay
-// whole.
-func (o *tileOptions) side(d prior.Denoiser, op operator.Operator) (int, error) {
+// sides lists the sides of tiles to choose from for a prior and the images of an operator, 0 for whole
+// images; none leaves the choice to the memory.
+func (o *tileOptions) sides(d prior.Denoiser, op operator.Operator) ([]int, error) {
 	switch o.tile {
 	case tileOff:
-		return 0, nil
+		return []int{0}, nil
 	case tileAuto:
-		return prior.TileSide(d), nil
+		return nil, nil
 	}
 	side, err := strconv.Atoi(o.tile)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	h, w := op.ImageSize()
 	if _, err := prior.NewTiling(h, w, side, 0, d.SizeMultiple()); err != nil {
 		if errors.Is(err, prior.ErrTile) {
-			return 0, usagef("--tile %s: %v", o.tile, err)
+			return nil, usagef("--tile %s: %v", o.tile, err)
 		}
-		return 0, err
+		return nil, err
 	}
-	return side, nil
+	return []int{side}, nil
 }
 
 // repeated sets the flag to what an earlier run used.
@@ -79,4 +80,12 @@ func tilesRecord(side int, d prior.Denoiser, op operator.Operator) (*report.Tile
 		return nil, err
 	}
 	return &report.Tiles{Side: side, Width: t.TileWidth, Height: t.TileHeight, Overlap: t.Overlap, Number: t.Tiles()}, nil
+}
+
+// describeTiles says how the prior sees the images of a run.
+func describeTiles(t *report.Tiles) string {
+	if t == nil {
+		return "whole image"
+	}
+	return fmt.Sprintf("%d tiles of %dx%d pixels that overlap by %d or more", t.Number, t.Width, t.Height, t.Overlap)
 }

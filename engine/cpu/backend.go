@@ -100,8 +100,10 @@ type Backend struct {
 	arena     []byte // temporary values of the execution in progress
 	// arenaBytes is what the largest plan compiled so far needs of it.
 	arenaBytes int
-	latest     *Executable      // that was compiled, unless it is finalized
-	packs      []*kernel.Packed // per worker: a right operand of a product in progress
+	strips     kernel.ScratchMemory // of the convolution in progress
+	sums       []float64            // by row, of the step in progress
+	latest     *Executable          // that was compiled, unless it is finalized
+	packs      []*kernel.Packed     // per worker: a right operand of a product in progress
 	fft        fftCache
 	recycled   recycler // of buffers; has a lock of its own
 
@@ -215,8 +217,8 @@ func (b *Backend) Finalize() {
 	}
 	b.finalized = true
 	b.pool.Close()
-	b.recycled.clear()
-	b.arena, b.packs = nil, nil
+	b.packs = nil
+	b.drain()
 }
 
 // IsFinalized tells whether Finalize was called.

@@ -89,13 +89,25 @@ func (b *Backend) drop(buf *Buffer) {
 	buf.flat, buf.packed, buf.owned = nil, nil, false
 }
 
+// Held is the memory that Trim would let go of, in bytes.
+func (b *Backend) Held() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.recycled.size() + len(b.arena) + b.strips.Bytes() + 8*len(b.sums)
+}
+
 // Trim lets go of the memory that the backend keeps for executions to come, of what it can make again.
 // It waits for an execution in progress.
 func (b *Backend) Trim() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.drain()
+}
+
+// drain is Trim; b.mu is held.
+func (b *Backend) drain() {
 	b.recycled.clear()
-	b.arena = nil
+	b.arena, b.strips, b.sums = nil, kernel.ScratchMemory{}, nil
 }
 
 // BufferShape returns the shape of a buffer that was not finalized.

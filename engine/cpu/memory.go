@@ -3,6 +3,7 @@ package cpu
 import (
 	"errors"
 	"fmt"
+	"runtime/metrics"
 )
 
 // ErrMemory is wrapped by Compile's error when a computation needs more memory than there is.
@@ -24,6 +25,8 @@ func (e *MemoryError) Unwrap() error { return ErrMemory }
 
 // Memory is what an executable takes beside its inputs, in bytes.
 type Memory struct {
+	// Tables is about the size of the executable itself.
+	Tables int
 	// Temporary is the space for values in between, which all executables of a backend share, and for
 	// operands in the making.
 	Temporary int
@@ -45,9 +48,12 @@ func (e *Executable) Memory(donated []bool) Memory {
 	return p.takes(donated)
 }
 
+// vertexBytes is about what a vertex takes with its part of the steps and of the graph that it is of.
+const vertexBytes = 2 << 10
+
 // takes is the memory of a run.
 func (p *plan) takes(donated []bool) Memory {
-	m := Memory{Temporary: p.arenaBytes + p.strips.Bytes(), Outputs: p.growth(donated)}
+	m := Memory{Tables: vertexBytes * len(p.vertices), Temporary: p.arenaBytes + p.strips.Bytes() + 8*p.sumFloats, Outputs: p.growth(donated)}
 	packs := 0 // of right operands that are not kept
 	for _, s := range p.steps {
 		switch s := s.(type) {
@@ -84,6 +90,16 @@ func CheckMemory(need int) error {
 // AvailableMemory is what the process can still get, in bytes; known is false where the system does
 // not say.
 func AvailableMemory() (bytes int, known bool) { return availableMemory() }
+
+// ResidentMemory is what the process holds, in bytes: where the system does not say, what Go has from it.
+func ResidentMemory() int {
+	if bytes, known := residentMemory(); known {
+		return bytes
+	}
+	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(s)
+	return int(s[0].Value.Uint64() - s[1].Value.Uint64())
+}
 
 func bytesString(n int) string {
 	if n >= 1<<30 {

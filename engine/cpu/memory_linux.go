@@ -38,6 +38,20 @@ func availableMemory() (bytes int, known bool) {
 	return have, have < math.MaxInt
 }
 
+// residentMemory is what the process holds of the machine's memory.
+func residentMemory() (bytes int, known bool) {
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, false
+	}
+	w := strings.Fields(string(data))
+	if len(w) < 2 {
+		return 0, false
+	}
+	pages, err := strconv.Atoi(w[1])
+	return pages * os.Getpagesize(), err == nil
+}
+
 // readNumber reads the first number of a small file.
 func readNumber(path string) (int, bool) {
 	data, err := os.ReadFile(path)

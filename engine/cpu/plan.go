@@ -25,6 +25,7 @@ type plan struct {
 	memory     []stepMemory // by step
 	arenaBytes int          // temporary values of one execution
 	strips     kernel.Scratch
+	sumFloats  int // float64 numbers of the sums by row of a step
 	workers    int
 	algorithm  kernel.Algorithm // of convolutions with kernels that are packed once
 	precision  kernel.Precision // of what they multiply
@@ -98,7 +99,7 @@ const (
 
 // newPlan compiles the part of a builder's graph that the outputs need.
 func newPlan(b *Backend, bd *Builder, outputs []*node) *plan {
-	p := &plan{workers: b.pool.Workers(), algorithm: b.algorithm, precision: b.precision}
+	p := &plan{workers: b.pool.Workers(), algorithm: b.algorithm, precision: b.precision, strips: kernel.Scratch{Memory: &b.strips}}
 	p.lower(bd, outputs)
 	p.connect()
 	p.decide()

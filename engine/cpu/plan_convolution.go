@@ -139,7 +139,7 @@ func (s *convolutionStep) run(x *execution) error {
 		s.finish.bind(x)
 	}
 	if s.sums != nil {
-		s.sums.bp.bind(x)
+		s.sums.bind(x)
 	}
 	k := s.c.in[1]
 	var w *kernel.Packed

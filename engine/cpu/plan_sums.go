@@ -22,7 +22,8 @@ type rowSums struct {
 	tile     int         // elements that are taken at a time: whole pixels, if they are not too long
 	at       []int       // for each of vs: where its sums of the channels begin; then those of the squares
 	other    []bool      // ... and whether they are taken together with the deviations of the same value
-	partial  []float64   // by row
+	size     int         // of partial
+	partial  []float64   // by row, for the time of a step: the backend's
 	pivots   [][]float32 // per worker, for each of vs: the first pixel of a row
 
 	blocks int // of channels that are added up at a time
@@ -98,13 +99,23 @@ func newRowSums(p *plan, v *vertex, vs []*vertex) *rowSums {
 		s.at[i] = s.width
 		s.width += s.channels
 	}
-	s.partial = make([]float64, d[0]*d[1]*s.width)
+	s.size = d[0] * d[1] * s.width
+	p.sumFloats = max(p.sumFloats, s.size)
 	s.tile = min(max(program.tile/s.channels, 1)*s.channels, program.tile)
 	for range p.workers {
 		s.pivots = append(s.pivots, make([]float32, len(vs)*s.channels))
 	}
 	s.task = func(_, piece int) { s.total(p.x, piece/s.blocks, piece%s.blocks*sumBlock) }
 	return s
+}
+
+// bind prepares for a step.
+func (s *rowSums) bind(x *execution) {
+	s.bp.bind(x)
+	if len(x.b.sums) < s.size {
+		x.b.sums = make([]float64, s.size)
+	}
+	s.partial = x.b.sums[:s.size]
 }
 
 // add sums row y of image n.
@@ -190,7 +201,7 @@ func (s *rowSums) addTile(acc []float64, c int, tile []float32) {
 
 // store adds up the rows of every image.
 func (s *rowSums) store(x *execution) {
-	x.b.pool.Run(len(s.partial)/(s.rows*s.width)*s.blocks, s.task)
+	x.b.pool.Run(s.size/(s.rows*s.width)*s.blocks, s.task)
 }
 
 // total adds up the rows of image n, for a block of channels from channel c on.
@@ -232,7 +243,7 @@ type rowSumStep struct {
 
 func newRowSumStep(p *plan, vs []*vertex) *rowSumStep {
 	sums := newRowSums(p, nil, vs)
-	s := &rowSumStep{sums: sums, n: len(sums.partial) / sums.width, each: max(1, pieceElements/sums.row)}
+	s := &rowSumStep{sums: sums, n: sums.size / sums.width, each: max(1, pieceElements/sums.row)}
 	s.task = func(worker, piece int) {
 		for r := piece * s.each; r < min((piece+1)*s.each, s.n); r++ {
 			sums.add(worker, r/sums.rows, r%sums.rows, nil)
@@ -242,7 +253,7 @@ func newRowSumStep(p *plan, vs []*vertex) *rowSumStep {
 }
 
 func (s *rowSumStep) run(x *execution) error {
-	s.sums.bp.bind(x)
+	s.sums.bind(x)
 	x.b.pool.Run((s.n+s.each-1)/s.each, s.task)
 	s.sums.store(x)
 	return nil

@@ -80,6 +80,13 @@ func (r *recycler) raise(limit int) {
 	r.limit = max(r.limit, limit)
 }
 
+// size is the number of bytes that are kept.
+func (r *recycler) size() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bytes
+}
+
 // clear lets everything go.
 func (r *recycler) clear() {
 	r.mu.Lock()

@@ -56,31 +56,56 @@ type Source struct {
 	Row func(worker, n, y int, dst []float32)
 }
 
-// Scratch is working memory that convolutions share which never run at the same time. It is
-// grown by NewConv. The zero value is ready to use.
+// Scratch is working memory that convolutions share which never run at the same time. NewConv notes
+// what it takes, and Run provides it. The zero value is ready to use.
 type Scratch struct {
+	// Memory, if not nil, serves several of them.
+	Memory *ScratchMemory
+
+	workers, floats int // floats of a strip
+	stage           int // floats
+}
+
+// ScratchMemory is what lies behind a Scratch, or several that are never used at the same time. The zero
+// value is ready to use, and may take the place of one that no convolution runs in.
+type ScratchMemory struct {
 	strips [][]float32 // one per worker
 	stage  []float32   // of all workers: see Conv.Stage
 }
 
-// Bytes is the size of the scratch memory.
-func (s *Scratch) Bytes() int {
-	total := 4 * len(s.stage)
-	for _, strip := range s.strips {
+// Bytes is the size of the scratch memory when it is provided.
+func (s *Scratch) Bytes() int { return 4 * (s.workers*s.floats + s.stage) }
+
+// Bytes is the size of the memory.
+func (m *ScratchMemory) Bytes() int {
+	total := 4 * len(m.stage)
+	for _, strip := range m.strips {
 		total += 4 * len(strip)
 	}
 	return total
 }
 
-// grow provides n floats to each of the workers.
+// grow notes that each of the workers needs n floats.
 func (s *Scratch) grow(workers, n int) {
-	for len(s.strips) < workers {
-		s.strips = append(s.strips, nil)
+	s.workers, s.floats = max(s.workers, workers), max(s.floats, n)
+}
+
+// provide makes the memory as large as what was noted.
+func (s *Scratch) provide() {
+	if s.Memory == nil {
+		s.Memory = new(ScratchMemory)
 	}
-	for i := range s.strips {
-		if len(s.strips[i]) < n {
-			s.strips[i] = make([]float32, n)
+	m := s.Memory
+	for len(m.strips) < s.workers {
+		m.strips = append(m.strips, nil)
+	}
+	for i := range s.workers {
+		if len(m.strips[i]) < s.floats {
+			m.strips[i] = make([]float32, s.floats)
 		}
+	}
+	if len(m.stage) < s.stage {
+		m.stage = make([]float32, s.stage)
 	}
 }
 

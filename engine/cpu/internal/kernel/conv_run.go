@@ -16,12 +16,13 @@ import (
 func (c *Conv) Run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Epilogue) {
 	s := &c.s
 	size := s.N * c.ho * c.wo * s.Cout
+	c.scratch.provide()
 	if dst != nil {
 		need("dst", len(dst), size)
 		dst = dst[:size]
 	} else {
 		c.needStage(ep)
-		dst = c.scratch.stage[:c.shared]
+		dst = c.scratch.Memory.stage[:c.shared]
 	}
 	if src.Row == nil {
 		need("source", len(src.Flat), s.N*s.H*s.W*s.Cin)
@@ -124,7 +125,7 @@ func (c *Conv) runTask(worker, piece int) {
 		if c.direct {
 			strip = c.src.Flat[(n*c.s.H+in)*c.line : (n+1)*c.s.H*c.line]
 		} else {
-			strip = c.scratch.strips[worker]
+			strip = c.scratch.Memory.strips[worker]
 			end := in + c.rows.inputs(roundUp(rows, period))
 			from := in
 			if y > y0 && have > in {
@@ -188,7 +189,7 @@ func (c *Conv) fill(worker, n, y int, dst []float32) {
 
 // fillBF16 writes the pixels of input row y of image n, rounded.
 func (c *Conv) fillBF16(worker, n, y int, dst []float32) {
-	row := c.scratch.strips[worker][c.rowAt:][:c.s.W*c.s.Cin]
+	row := c.scratch.Memory.strips[worker][c.rowAt:][:c.s.W*c.s.Cin]
 	if c.src.Row != nil {
 		c.src.Row(worker, n, y, row[:len(row):len(row)])
 	} else {
@@ -200,7 +201,7 @@ func (c *Conv) fillBF16(worker, n, y int, dst []float32) {
 		return
 	}
 	// Rounded, in place if need be, since a number takes less than what it is made of, and then spread.
-	half := unsafe.Slice((*uint16)(unsafe.Pointer(&c.scratch.strips[worker][c.rowAt])), len(row))
+	half := unsafe.Slice((*uint16)(unsafe.Pointer(&c.scratch.Memory.strips[worker][c.rowAt])), len(row))
 	narrow(is, half, row)
 	for x := range c.s.W {
 		pixel, to := half[x*cin:][:cin], dst[x*c.pixel:]
@@ -217,7 +218,7 @@ func (c *Conv) fillBF16(worker, n, y int, dst []float32) {
 func (c *Conv) output(worker, n, y, rows int) []float32 {
 	row := c.wo * c.s.Cout
 	if len(c.dst) == 0 {
-		return c.scratch.strips[worker][c.stripLen:][:rows*row]
+		return c.scratch.Memory.strips[worker][c.stripLen:][:rows*row]
 	}
 	return c.dst[(n*c.ho+y)*row:][:rows*row]
 }

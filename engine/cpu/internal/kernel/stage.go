@@ -22,9 +22,7 @@ func (c *Conv) stage(limit int) {
 	row := c.wo * c.s.Cout
 	if size := c.s.N * c.ho * row; size <= c.workers*limit {
 		c.shared = size
-		if len(c.scratch.stage) < size {
-			c.scratch.stage = make([]float32, size)
-		}
+		c.scratch.stage = max(c.scratch.stage, size)
 		return
 	}
 	if c.wino != nil {

@@ -40,7 +40,8 @@ func TestWinogradBounds(t *testing.T) {
 					doing = fmt.Sprintf("%+v tile %d %s, at the end: %v", s, tile, prec, atEnd)
 					at := func(i, n int) []float32 { return fences[i].place(x[:n], atEnd) }
 					packed.data = fences[0].place(packed.data, atEnd)
-					c.scratch.strips[0] = at(1, c.layout.size)
+					c.scratch.provide()
+					c.scratch.Memory.strips[0] = at(1, c.layout.size)
 					c.run(nil, at(2, out), Source{Flat: at(3, in)}, packed, Epilogue{Bias: at(4, s.Cout), Add: at(5, out)})
 				}
 			}

@@ -15,6 +15,7 @@ func (c *winograd) run(p *pool.Pool, dst []float32, src Source, w *Packed, ep Ep
 	if p != nil {
 		workers = p.Workers()
 	}
+	c.scratch.provide()
 	c.dst, c.src, c.w, c.ep = dst, src, w, ep
 	clear(c.bias[copy(c.bias, ep.Bias):])
 	c.divide(workers)
@@ -70,7 +71,7 @@ func (c *winograd) runTask(worker, piece int) {
 	p0, p1 := group*panels/c.groups, (group+1)*panels/c.groups
 	r0, r1 := c.cuts[band], c.cuts[band+1]
 
-	buf := c.scratch.strips[worker]
+	buf := c.scratch.Memory.strips[worker]
 	clear(buf[c.layout.zero:c.layout.edge])
 	st := &c.state[worker]
 	st.image, st.next = -1, 0
@@ -105,7 +106,7 @@ func (c *winograd) runTask(worker, piece int) {
 func (c *winograd) setOutput(worker int, st *winogradState, r int) {
 	st.out, st.outFirst = c.dst, 0
 	if len(c.dst) == 0 {
-		st.out = c.scratch.strips[worker][c.layout.size:]
+		st.out = c.scratch.Memory.strips[worker][c.layout.size:]
 		st.outFirst = (r/c.rows*c.ho + r%c.rows*c.tile) * c.wo * c.s.Cout
 	}
 }

@@ -1,0 +1,225 @@
+package sampler
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/internal/bytesize"
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior"
+)
+
+// Footprint is the most memory, in bytes, that a run of a method for a batch of n images takes beyond
+// what the process holds when it starts, the measurement and the operator's data included there. It
+// follows from the programs' plans: the stage that the method names first is compiled, and its state,
+// its values and those of the tiles are counted as a run holds them. Where the backend does not say what
+// its programs take, known is false. The errors are those of Run before it starts; a program that cannot be
+// compiled in the memory that there is gives a cpu.ErrMemory.
+func (d *Driver) Footprint(s Sampler, n int) (bytes int, known bool, err error) {
+	if l, ok := s.(Limited); ok {
+		if err := l.Applies(d.operator); err != nil {
+			return 0, false, err
+		}
+	}
+	if err := s.Validate(); err != nil {
+		return 0, false, err
+	}
+	st := s.Stages()[0]
+	p, err := d.program(s, st, n)
+	if err != nil {
+		return 0, false, err
+	}
+	constants, err := d.constants(st)
+	if err != nil {
+		return 0, false, err
+	}
+	f := footprint{}
+	read := d.states(s, st)
+	size := func(name string) int { return int(d.shapeOf(s, name, n).Memory()) }
+	spared := d.spared(s)
+	for _, name := range append(s.State(), StateX, StateX0hat) {
+		if !spared.state[name] && (slices.Contains(read, name) || !slices.Contains(p.written, name)) {
+			f.grow(size(name))
+		}
+	}
+	in := len(constants) + 1
+	donated := make([]bool, in)
+	for _, name := range read {
+		donated = append(donated, slices.Contains(p.written, name))
+	}
+	f.grow(len(st.Noise)*int(d.stateShape(n).Memory()) + len(st.MeasurementNoise)*int(d.measurementShape(n).Memory()))
+	for range len(st.Noise) + len(st.MeasurementNoise) + len(st.Scalars) {
+		donated = append(donated, true)
+	}
+	if p.cut != nil {
+		err = f.cut(p.cut, donated, d.tiler)
+	} else {
+		f.run(p.Program, slices.Concat(make([]bool, len(d.denoiser.Weights())), donated))
+	}
+	bytes = f.peak + f.temporary + f.packed + f.tables
+	return bytes + bytes/32 + overhead, !f.unknown, err
+}
+
+// overhead is what a run takes beside what plans know of: its other stages, garbage, and what lies between the
+// pieces of the heap. A part of it grows with the rest.
+const overhead = 18 << 20
+
+// footprint follows the memory of a run.
+type footprint struct {
+	now, peak         int // of tensors
+	temporary, packed int // of all programs, which share both
+	tables            int // of the programs themselves
+	programs          []*engine.Program
+	unknown           bool
+}
+
+// grow notes that tensors are made or, where bytes is negative, let go.
+func (f *footprint) grow(bytes int) {
+	f.now += bytes
+	f.peak = max(f.peak, f.now)
+}
+
+// run notes what a program takes for the time that it runs.
+func (f *footprint) run(p *engine.Program, donated []bool) {
+	m, known := p.Memory(donated)
+	f.unknown = f.unknown || !known
+	f.peak = max(f.peak, f.now+m.Outputs)
+	f.temporary = max(f.temporary, m.Temporary)
+	f.packed = max(f.packed, m.Packed)
+	if !slices.Contains(f.programs, p) {
+		f.programs, f.tables = append(f.programs, p), f.tables+m.Tables
+	}
+}
+
+// cut follows runCut.
+func (f *footprint) cut(c *cutProgram, donated []bool, t *tiler) error {
+	cuts := len(c.of)
+	size := func(v int) int { return int(c.shapes[v].Memory()) }
+	own := func(v int) bool { return v >= len(donated) || donated[v] }
+	alive := map[int]bool{}
+	for v := range donated {
+		alive[v] = true
+	}
+	end := func(v int) {
+		if alive[v] {
+			f.grow(-size(v))
+			delete(alive, v)
+		}
+	}
+	release := func(after int) {
+		for v := range c.last {
+			if own(v) && c.last[v] <= after && !c.passed[v] {
+				end(v)
+			}
+		}
+	}
+	release(-1)
+	for i, q := range c.pieces {
+		if q.program != nil {
+			given := c.given(i, own)
+			f.run(q.program, given)
+			for k, v := range q.in {
+				if given[k] {
+					end(v)
+				}
+			}
+			for _, k := range q.makes {
+				if v := q.wants[k]; v < len(c.shapes) {
+					f.grow(size(v))
+					alive[v] = true
+				}
+			}
+		}
+		if i < cuts {
+			p, err := t.compile(c.of[i] >= 0)
+			if err != nil {
+				return err
+			}
+			v := c.result(i)
+			f.grow(size(v))
+			alive[v] = true
+			tile := 4 * t.batch * t.tiling.Size() * t.denoiser.Channels()
+			f.grow(2 * tile)
+			f.run(p, nil)
+			f.grow(-2 * tile)
+		}
+		release(i)
+	}
+	return nil
+}
+
+// tileSides are the sides of tiles that FitTiles lists. Larger ones compute fewer pixels twice.
+var tileSides = []int{1024, 768, 512, 384, 256, 192, 128, 96, 64}
+
+// FitTiles lists the tiles that Fit is to choose from by itself: none, and then smaller and smaller ones. A
+// prior with attention gets tiles of its TileSide or smaller, and no whole images that are larger.
+func FitTiles(d prior.Denoiser, op operator.Operator) (list []Tiles) {
+	h, w := op.ImageSize()
+	limit := prior.TileSide(d)
+	if limit == 0 || limit >= max(h, w) {
+		limit = max(h, w)
+		list = append(list, Tiles{})
+	} else {
+		list = append(list, Tiles{Side: limit})
+	}
+	for _, side := range tileSides {
+		if side < limit {
+			list = append(list, Tiles{Side: side})
+		}
+	}
+	return list
+}
+
+// Fit returns the first of several tiles with which a run of a method for n images takes no more than a
+// number of bytes beyond what the process holds, and the Footprint of that run. Tiles too small for the
+// prior are left out if there are others. If nothing fits, the error is a *BudgetError.
+func Fit(e *engine.Engine, d prior.Denoiser, op operator.Operator, s Sampler, n, budget int, from ...Tiles) (t Tiles, bytes int, err error) {
+	least := &BudgetError{Budget: budget}
+	for _, t := range from {
+		bytes, known, err := footprintOf(e, d, op, s, n, t)
+		var m *cpu.MemoryError
+		switch {
+		case errors.As(err, &m):
+			bytes = m.Need
+		case errors.Is(err, prior.ErrTile) && len(from) > 1:
+			continue
+		case err != nil:
+			return t, 0, err
+		case !known || bytes <= budget:
+			return t, bytes, nil
+		}
+		if least.Least == 0 || bytes < least.Least {
+			least.Least, least.Tiles = bytes, t
+		}
+	}
+	return t, 0, least
+}
+
+// BudgetError is a cpu.ErrMemory: no tiles let a run fit into the memory that it may use. Sizes are in
+// bytes, beyond what the process holds.
+type BudgetError struct {
+	Budget int   // what may be used
+	Least  int   // what the most modest tiles take
+	Tiles  Tiles // these
+}
+
+// Error says how much is missing.
+func (e *BudgetError) Error() string {
+	return fmt.Sprintf("sampler: %v: the restoration takes %s at least, of %s that it may", cpu.ErrMemory, bytesize.Format(e.Least), bytesize.Format(max(0, e.Budget)))
+}
+
+// Unwrap returns cpu.ErrMemory.
+func (e *BudgetError) Unwrap() error { return cpu.ErrMemory }
+
+// footprintOf is the Footprint of a driver with some tiles.
+func footprintOf(e *engine.Engine, d prior.Denoiser, op operator.Operator, s Sampler, n int, t Tiles) (bytes int, known bool, err error) {
+	driver, err := NewDriver(e, d, op, WithTiles(t))
+	if err != nil {
+		return 0, false, err
+	}
+	defer driver.Close()
+	return driver.Footprint(s, n)
+}
