@@ -41,14 +41,11 @@ func (r *restoration) writePage() error {
 	}
 	content := html.Restoration{Run: r.record, After: r.image, Residual: r.residual, Trajectory: r.estimates.list}
 	if m := r.problem.Measurement; m.Task.Name != operator.TaskPhase {
-		before, err := m.Picture(0)
-		if err != nil {
-			return err
-		}
+		h, w, c := m.Operator.MeasurementSize()
+		content.Before = &imageio.Image{Height: h, Width: w, Channels: c, Pix: m.Y} // which may be large
 		if r.problem.channels() == 1 {
-			before = before.Grey()
+			content.Before = content.Before.Grey()
 		}
-		content.Before = before
 	}
 	page, err := content.Page()
 	if err != nil {
