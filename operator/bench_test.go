@@ -5,22 +5,31 @@ import (
 	"testing"
 )
 
+var benchmarkTasks = []Task{
+	{Name: "sr", Scale: 4},
+	{Name: "inpaint", Mask: "random:0.8"},
+	{Name: "deblur", Kernel: "gaussian:3"},
+	{Name: "deblur", Kernel: "motion:15:30"},
+	{Name: "deblur", Kernel: "motion:61:30"},
+	{Name: "deblur", Kernel: "motion:random:0.5"},
+	{Name: "colorize"},
+	{Name: "phase"},
+	{Name: "hdr"},
+}
+
+// The same for a photograph of 24 megapixels.
+func BenchmarkLargeOperators(b *testing.B) {
+	for _, task := range benchmarkTasks {
+		benchmark(b, build(b, task, 4000, 6000))
+	}
+}
+
 // The cost of each operator and its VJP, on data that the engine has already. That of
 // inpainting is close to what any program costs, for its inputs and outputs.
 func BenchmarkOperators(b *testing.B) {
 	dense := must(NewKernel(61, 61, disc(61)))(b)
 	for _, side := range []int{256, 512} {
-		for _, task := range []Task{
-			{Name: "sr", Scale: 4},
-			{Name: "inpaint", Mask: "random:0.8"},
-			{Name: "deblur", Kernel: "gaussian:3"},
-			{Name: "deblur", Kernel: "motion:15:30"},
-			{Name: "deblur", Kernel: "motion:61:30"},
-			{Name: "deblur", Kernel: "motion:random:0.5"},
-			{Name: "colorize"},
-			{Name: "phase"},
-			{Name: "hdr"},
-		} {
+		for _, task := range benchmarkTasks {
 			benchmark(b, build(b, task, side, side))
 		}
 		benchmark(b, must[Operator](NewBlur("deblur:disc", side, side, dense))(b))
