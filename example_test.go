@@ -56,10 +56,10 @@ func Example() {
 		log.Fatal(err)
 	}
 	img := res.Images[0]
-	fmt.Printf("%s: %dx%d, step size %g, %d network evaluations\n",
-		m.Operator.Name(), img.Width, img.Height, res.Settings.StepSize, res.Run.Cost.NFE())
+	fmt.Printf("%s: %dx%d, from sigma %g, %d network evaluations\n",
+		m.Operator.Name(), img.Width, img.Height, res.Settings.SigmaMax, res.Run.Cost.NFE())
 	// Output:
-	// inpaint:random:0.5: 24x16, step size 2.5, 4 network evaluations
+	// inpaint:random:0.5: 24x16, from sigma 1, 2 network evaluations
 }
 
 // Watch a run: the angle between what the prior and the measurement pull at.
@@ -81,7 +81,7 @@ func ExampleRestore_observer() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := spgd.Degrade(ctx, e, operator.Task{Name: operator.TaskDenoise}, gradient(h, w), measurement.Noise{Sigma: 0.1}, 1)
+	m, err := spgd.Degrade(ctx, e, operator.Task{Name: operator.TaskColorize}, gradient(h, w), measurement.Noise{Sigma: 0.1}, 1)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -97,8 +97,8 @@ func ExampleRestore_observer() {
 		log.Fatal(err)
 	}
 	// Output:
-	// step 0: sigma 2.0, an angle: true
-	// step 1: sigma 0.5, an angle: true
+	// step 0: sigma 1.0, an angle: true
+	// step 1: sigma 0.4, an angle: true
 	// step 2: sigma 0.1, an angle: true
 }
 
@@ -120,7 +120,7 @@ func ExampleRestore_resume() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := spgd.Degrade(ctx, e, operator.Task{Name: operator.TaskDenoise}, gradient(h, w), measurement.Noise{Sigma: 0.1}, 1)
+	m, err := spgd.Degrade(ctx, e, operator.Task{Name: operator.TaskColorize}, gradient(h, w), measurement.Noise{Sigma: 0.1}, 1)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -30,11 +30,11 @@ import (
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
-// Settings are the sampler's parameters. A StepSize of 0 asks for the operator's default,
-// operator.DefaultStepSize.
+// Settings are the sampler's parameters. A StepSize of sampler.AutoStep takes every step from the problem,
+// and 0 asks for the operator's published one, operator.DefaultStepSize.
 type Settings = sampler.Settings
 
-// DefaultSettings is the paper's algorithm in 20 steps of 3 likelihood steps, from sigma 10.
+// DefaultSettings takes its step sizes from the problem, in 30 steps of 2 likelihood steps.
 func DefaultSettings() Settings { return sampler.DefaultSettings() }
 
 // PaperSettings is the paper's algorithm in 100 steps of 5 likelihood steps, from sigma 100.
@@ -138,9 +138,7 @@ func restoration(m *measurement.Measurement, s Settings, o Options) (sampler.Sam
 	if len(o.Set) > 0 {
 		return nil, s, fmt.Errorf("spgd: %w: settings of a method that is not named", ErrSettings)
 	}
-	if s.StepSize == 0 {
-		s.StepSize, _, _ = operator.DefaultStepSize(m.Operator)
-	}
+	s = s.For(sampler.Problem{Operator: m.Operator, SigmaY: m.Noise.Sigma})
 	return sampler.SPGD{Settings: s}, s, s.Validate()
 }
 

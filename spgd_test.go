@@ -13,6 +13,7 @@ import (
 	"github.com/seed-0f004ec9/spgd/measurement"
 	"github.com/seed-0f004ec9/spgd/operator"
 	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
 const side = 8
@@ -59,8 +60,13 @@ func TestRestore(t *testing.T) {
 	if len(res.Images) != 1 || len(res.Estimates) != 1 || len(res.Run.Records) != s.Steps {
 		t.Fatalf("%d images, %d estimates, %d records, want 1, 1 and %d", len(res.Images), len(res.Estimates), len(res.Run.Records), s.Steps)
 	}
-	if res.Settings.StepSize != 2.5 {
-		t.Errorf("the default step size is %g, want 2.5", res.Settings.StepSize)
+	if res.Settings.StepSize != sampler.AutoStep || res.Settings.SigmaMax != 1 {
+		t.Errorf("the step size is %g from sigma %g, want one from the problem from sigma 1", res.Settings.StepSize, res.Settings.SigmaMax)
+	}
+	published := spgd.PaperSettings()
+	published.Steps = 2
+	if res, err := spgd.Restore(ctx, e, p, m, published, spgd.Options{}); err != nil || res.Settings.StepSize != 2.5 {
+		t.Errorf("the paper's settings: %v, %+v, want the published step size 2.5", err, res)
 	}
 	keep := m.Operator.(*operator.Inpaint).Mask()
 	var kept, keptError float64

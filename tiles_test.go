@@ -39,8 +39,8 @@ type tileTask struct {
 // where a measurement says little of the details: so its tasks are denoising and inpainting.
 func TestTilesAgainstWhole(t *testing.T) {
 	photo, side := examplePhoto(t), 96
-	s := spgd.DefaultSettings()
-	s.Steps, s.Warmup = 5, 2
+	s := spgd.PaperSettings() // whose published step size makes denoising take all steps too
+	s.Steps, s.Warmup, s.SigmaMax = 5, 2, 10
 	tasks := []tileTask{
 		{operator.Task{Name: operator.TaskDenoise}, 0.2},
 		{operator.Task{Name: operator.TaskInpaint, Mask: "random:0.8"}, 0.01},

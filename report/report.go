@@ -149,8 +149,8 @@ type Sampler struct {
 	Denoise      string `json:"denoise"`
 	SigmaMax     Number `json:"sigma_max"`
 	SigmaMin     Number `json:"sigma_min"`
-	StepSize     Number `json:"step_size"`      // at the first outer step
-	StepSizeRule string `json:"step_size_rule"` // how it was chosen: "given", "2.5/lambda_max, lambda_max=1", ...
+	StepSize     Number `json:"step_size"`      // at the first outer step; -1 if each follows from the problem
+	StepSizeRule string `json:"step_size_rule"` // how it was chosen: "given", "auto", "2.5/lambda_max, lambda_max=1", ...
 	MinStepRatio Number `json:"min_step_ratio"` // of the last step size to the first
 
 	// Parameters are the settings of a method other than SPGD, by name: numbers, booleans and words.

@@ -69,12 +69,8 @@ func Methods() []Method {
 	}
 }
 
-// newSPGD is SPGD with its default settings and the operator's step size.
-func newSPGD(p Problem) SPGD {
-	s := DefaultSettings()
-	s.StepSize, _, _ = operator.DefaultStepSize(p.Operator)
-	return SPGD{s}
-}
+// newSPGD is SPGD with its default settings.
+func newSPGD(Problem) SPGD { return SPGD{DefaultSettings()} }
 
 // New returns a method by its name, with DiffStateGrad if that ends in FilterSuffix, and with its authors' settings for the problem but for those in set,
 // given by name as Parameters lists them. An unknown name or setting and a setting out of range are
@@ -96,12 +92,25 @@ func New(name string, p Problem, set map[string]string) (Sampler, error) {
 	if err != nil {
 		return nil, err
 	}
+	s = resolve(s, p)
 	if l, ok := s.(Limited); ok {
 		if err := l.Applies(p.Operator); err != nil {
 			return nil, err
 		}
 	}
 	return s, s.Validate()
+}
+
+// resolve gives SPGD, also below a filter, what its settings take from the problem.
+func resolve(s Sampler, p Problem) Sampler {
+	switch m := s.(type) {
+	case SPGD:
+		return SPGD{m.For(p)}
+	case DiffStateGrad:
+		m.Sampler = resolve(m.Sampler, p)
+		return m
+	}
+	return s
 }
 
 // configured assigns settings to a method and, if it has one, to its filter.

@@ -15,11 +15,16 @@ type Parameter struct {
 
 // String is NAME=VALUE, as New reads it.
 func (p Parameter) String() string {
-	if f, ok := p.Value.(float64); ok {
+	if f, ok := p.Value.(float64); ok && p.Name == "step-size" && f == AutoStep {
+		return p.Name + "=" + autoWord
+	} else if ok {
 		return p.Name + "=" + strconv.FormatFloat(f, 'g', -1, 64)
 	}
 	return fmt.Sprint(p.Name, "=", p.Value)
 }
+
+// autoWord stands for AutoStep.
+const autoWord = "auto"
 
 // Parameters lists the settings of a method, those that have a "set" tag.
 func Parameters(s Sampler) []Parameter {
@@ -105,6 +110,10 @@ func parse(v reflect.Value, text string) error {
 		}
 		v.SetInt(int64(n))
 	case reflect.Float64:
+		if text == autoWord {
+			v.SetFloat(AutoStep)
+			break
+		}
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
 			return err

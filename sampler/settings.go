@@ -48,7 +48,9 @@ type Settings struct {
 	SigmaMax float64 `set:"sigma-max"` // first noise level, in units of the image range [-1,1]
 	SigmaMin float64 `set:"sigma-min"` // last positive noise level
 
-	// StepSize is the likelihood step at k = 0. It has no default: it has to fit the operator.
+	// StepSize is the likelihood step at k = 0, which has to fit operator and prior. AutoStep takes
+	// every step from the problem, and 0 the operator's published step: both have to be resolved by
+	// For before a run.
 	StepSize float64 `set:"step-size"`
 	// MinStepRatio sets the linear decay: the step size of outer step k is
 	// StepSize (1 - (1-MinStepRatio) k/T).
@@ -56,15 +58,17 @@ type Settings struct {
 
 	ADM     ADM         `set:"adm"`
 	Denoise DenoiseFrom `set:"denoise"`
+
+	auto autoProblem // of AutoStep, by For
 }
 
-// DefaultSettings is the paper's algorithm, warm-up with momentum from the whole-vector cosine and
-// a denoise step from the last iterate, on a shorter schedule: 20 steps of 3 from sigma 10, not 100.
-// At twice the range of the pixels and more, a prior trained on crops knows next to nothing of the
-// picture, and few steps are better spent below. StepSize is left to the caller.
+// DefaultSettings takes its step sizes from the problem (AutoStep): 30 noise levels of 2 likelihood
+// steps, from sigma 10 or, where the measurement gives an estimate to start from, 1. Momentum is from
+// the whole-vector cosine, and the denoise step uses the last likelihood step's estimate.
 func DefaultSettings() Settings {
 	s := PaperSettings()
-	s.Steps, s.Warmup, s.SigmaMax = 20, 3, 10
+	s.Steps, s.Warmup, s.SigmaMax, s.SigmaMin = 30, 2, 10, 0.05
+	s.StepSize, s.Denoise = AutoStep, DenoiseStale
 	return s
 }
 
@@ -128,7 +132,9 @@ func (s Settings) Validate() error {
 		return bad("the first noise level sigma_max is %g, want at most %g", s.SigmaMax, float64(MaxSigma))
 	case !(s.SigmaMax > s.SigmaMin):
 		return bad("the first noise level sigma_max is %g, want more than sigma_min, %g", s.SigmaMax, s.SigmaMin)
-	case !(s.StepSize > 0 && finite(s.StepSize)):
+	case s.automatic() && !s.resolved():
+		return bad("the step size is to follow from a problem that the settings do not know, see Settings.For")
+	case !(s.automatic() || s.StepSize > 0 && finite(s.StepSize)):
 		return bad("the step size is %g, want a positive finite number", s.StepSize)
 	case !(s.MinStepRatio >= 0 && s.MinStepRatio <= 1):
 		return bad("the smallest step-size ratio is %g, want a number from 0 to 1", s.MinStepRatio)

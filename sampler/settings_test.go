@@ -42,7 +42,7 @@ func TestSettingsValidate(t *testing.T) {
 		{"sigma_max is 1e+07", func(s *Settings) { s.SigmaMax = 1e7 }},
 		{"sigma_max is NaN", func(s *Settings) { s.SigmaMax = nan }},
 		{"sigma_max is +Inf", func(s *Settings) { s.SigmaMax = inf }},
-		{"sigma_max is 0.1", func(s *Settings) { s.SigmaMax = 0.1 }},
+		{"sigma_max is 0.05", func(s *Settings) { s.SigmaMax = 0.05 }},
 		{"sigma_max is -1", func(s *Settings) { s.SigmaMax = -1 }},
 		{"step size is 0", func(s *Settings) { s.StepSize = 0 }},
 		{"step size is -2", func(s *Settings) { s.StepSize = -2 }},

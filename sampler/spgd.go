@@ -16,7 +16,8 @@ import "github.com/gomlx/gomlx/pkg/core/graph"
 //	x_(k+1) = x^(N) - (1 - sigma_next/sigma) (x^ - D(x^; sigma)),
 //
 // with x^ = x^(N), or x^(N-1) where the denoise step is stale. The loss of a StepRecord is that
-// of the last likelihood step, at x^(N-1).
+// of the last likelihood step, at x^(N-1). With AutoStep gradient, step and denoise step are others, see
+// there.
 type SPGD struct{ Settings }
 
 // Names of the state tensors beside x and x0hat.
@@ -26,6 +27,7 @@ const (
 	direction = "direction" // g_d = x - D(x; sigma)
 	lastPush  = "last push"
 	lastDir   = "last direction"
+	dual      = "dual" // u of AutoStep, in the shape of y
 )
 
 // Names of the reports beside the driver's.
@@ -43,15 +45,24 @@ func (SPGD) Name() string { return "spgd" }
 func (s SPGD) Sigmas() []float64 { return Poly7(s.Steps, s.SigmaMax, s.SigmaMin) }
 
 // State lists the state tensors.
-func (SPGD) State() []string { return []string{momentum, push, direction, lastPush, lastDir} }
+func (s SPGD) State() []string {
+	names := []string{momentum, push, direction, lastPush, lastDir}
+	if s.automatic() {
+		names = append(names, dual)
+	}
+	return names
+}
 
 // Spared implements Sparing: the angles, the directions that they compare, and the momentum if it has no
 // effect.
 func (s SPGD) Spared() (state, reports []string) {
 	state = []string{push, lastPush, lastDir}
 	reports = []string{reportDenoiseLikelihood, reportLikelihoodTurn, reportDenoiseTurn}
-	if s.Denoise == DenoiseFresh {
+	if s.Denoise == DenoiseFresh || s.auto.same {
 		state = append(state, direction)
+	}
+	if s.automatic() && s.Warmup == 1 {
+		state = append(state, dual)
 	}
 	if s.ADM == ADMOff || s.Warmup == 1 {
 		state, reports = append(state, momentum), append(reports, reportAlpha)
@@ -60,7 +71,7 @@ func (s SPGD) Spared() (state, reports []string) {
 }
 
 // Scratch lists what the likelihood steps share.
-func (SPGD) Scratch() []string { return []string{momentum, push, direction} }
+func (SPGD) Scratch() []string { return []string{momentum, push, direction, dual} }
 
 // denoise is the stage of the denoise step.
 func (s SPGD) denoise() Stage {
@@ -71,10 +82,20 @@ func (s SPGD) denoise() Stage {
 }
 
 // StepCost is N evaluations with a VJP, and one without for a fresh denoise step.
-func (s SPGD) StepCost() Cost { return Cost{VJPs: s.Warmup}.plus(s.denoise().Cost) }
+func (s SPGD) StepCost() Cost {
+	if s.auto.same {
+		return autoFresh.Cost
+	}
+	return Cost{VJPs: s.Warmup}.plus(s.denoise().Cost)
+}
 
 // Stages lists the programs.
-func (SPGD) Stages() []Stage { return []Stage{warmup, fresh, stale} }
+func (s SPGD) Stages() []Stage {
+	if s.automatic() {
+		return s.autoStages()
+	}
+	return []Stage{warmup, fresh, stale}
+}
 
 // warmup is one likelihood step. With beta = 0, g~ is the gradient itself.
 var warmup = Stage{
@@ -83,27 +104,31 @@ var warmup = Stage{
 	Scalars: []string{"sigma", "step", "beta", "pixel", "keep"},
 	Cost:    Cost{VJPs: 1},
 	Build: func(b *Builder) {
-		x, last := b.State(StateX), b.State(momentum)
+		x := b.State(StateX)
 		x0hat := b.Denoise(x, b.Scalar("sigma"))
 		loss := b.SquaredResidual(x0hat)
-		g := b.Gradient(loss, x)
-
-		pixel := b.Scalar("pixel") // 1 for the per-pixel cosine, 0 for the whole-vector one
-		cos := graph.Add(graph.Mul(pixel, pixelCosine(g, last)),
-			graph.Mul(graph.OneMinus(pixel), cosine(g, last)))
-		alpha := graph.MulScalar(graph.AddScalar(cos, 1), 0.5)
-		weight := perImage(graph.Mul(alpha, b.Scalar("beta")))
-		smooth := graph.Add(graph.Mul(weight, last), graph.Mul(graph.OneMinus(weight), g))
-
-		b.SetState(StateX, graph.Sub(x, graph.Mul(b.Scalar("step"), smooth)))
-		b.SetState(StateX0hat, x0hat)
-		b.SetState(momentum, smooth)
-		b.SetState(push, graph.Add(graph.Mul(b.Scalar("keep"), b.State(push)), smooth))
-		b.SetState(direction, graph.Sub(x, x0hat))
 		b.Report(reportLoss, loss)
-		b.Report(reportAlpha, alpha)
-		b.Report(reportGradient, norm(g))
+		b.descend(x, x0hat, b.Gradient(loss, x))
 	},
+}
+
+// descend moves x against the gradient g, smoothed by ADM, by the scalar "step", with x0hat = D(x; sigma).
+func (b *Builder) descend(x, x0hat, g *Node) {
+	last := b.State(momentum)
+	pixel := b.Scalar("pixel") // 1 for the per-pixel cosine, 0 for the whole-vector one
+	cos := graph.Add(graph.Mul(pixel, pixelCosine(g, last)),
+		graph.Mul(graph.OneMinus(pixel), cosine(g, last)))
+	alpha := graph.MulScalar(graph.AddScalar(cos, 1), 0.5)
+	weight := perImage(graph.Mul(alpha, b.Scalar("beta")))
+	smooth := graph.Add(graph.Mul(weight, last), graph.Mul(graph.OneMinus(weight), g))
+
+	b.SetState(StateX, graph.Sub(x, graph.Mul(b.Scalar("step"), smooth)))
+	b.SetState(StateX0hat, x0hat)
+	b.SetState(momentum, smooth)
+	b.SetState(push, graph.Add(graph.Mul(b.Scalar("keep"), b.State(push)), smooth))
+	b.SetState(direction, graph.Sub(x, x0hat))
+	b.Report(reportAlpha, alpha)
+	b.Report(reportGradient, norm(g))
 }
 
 // fresh is the denoise step from x^(N).
@@ -129,10 +154,15 @@ var stale = Stage{
 	Build:   func(b *Builder) { euler(b, b.State(direction)) },
 }
 
-// euler moves x along d = x - x0hat, and compares d with the likelihood's push and both with
-// the step before: the three angles by which the paper explains the method.
+// euler moves x along d = x - x0hat.
 func euler(b *Builder, d *Node) {
 	b.SetState(StateX, graph.Sub(b.State(StateX), graph.Mul(b.Scalar("advance"), d)))
+	b.reportAngles(d)
+}
+
+// reportAngles compares d = x - x0hat with the likelihood's push and both with the step before: the
+// three angles by which the paper explains the method.
+func (b *Builder) reportAngles(d *Node) {
 	b.Report(reportDenoiseLikelihood, cosine(d, b.State(push)))
 	b.Report(reportLikelihoodTurn, cosine(b.State(push), b.State(lastPush)))
 	b.Report(reportDenoiseTurn, cosine(d, b.State(lastDir)))
@@ -140,12 +170,21 @@ func euler(b *Builder, d *Node) {
 
 // Step runs outer step k.
 func (s SPGD) Step(r *Run) error {
-	sigma, rec := r.Sigma(), r.Record()
-	rec.StepSize = s.StepSize * (1 - (1-s.MinStepRatio)*float64(r.K())/float64(s.Steps))
-	in := Scalars{"sigma": sigma, "step": rec.StepSize, "pixel": one(s.ADM == ADMPixel)}
-	for j := range s.Warmup {
+	if s.automatic() {
+		return s.autoStep(r)
+	}
+	sigma := r.Sigma()
+	step := s.StepSize * (1 - (1-s.MinStepRatio)*float64(r.K())/float64(s.Steps))
+	return s.steps(r, warmup, s.Warmup, s.denoise(), Scalars{"sigma": sigma, "step": step, "advance": 1 - r.SigmaNext()/sigma})
+}
+
+// steps runs n likelihood steps and the denoise step, with the scalars in and those of ADM.
+func (s SPGD) steps(r *Run, likelihood Stage, n int, denoise Stage, in Scalars) error {
+	rec := r.Record()
+	rec.StepSize, in["pixel"] = in["step"], one(s.ADM == ADMPixel)
+	for j := range n {
 		in["keep"], in["beta"] = one(j > 0), s.Beta*one(j > 0 && s.ADM != ADMOff)
-		out, err := r.Exec(warmup.Name, in)
+		out, err := r.Exec(likelihood.Name, in)
 		if err != nil {
 			return err
 		}
@@ -154,7 +193,7 @@ func (s SPGD) Step(r *Run) error {
 		}
 	}
 
-	out, err := r.Exec(s.denoise().Name, Scalars{"sigma": sigma, "advance": 1 - r.SigmaNext()/sigma})
+	out, err := r.Exec(denoise.Name, in)
 	if err != nil {
 		return err
 	}

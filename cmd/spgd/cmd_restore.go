@@ -84,12 +84,13 @@ were trained at. The log says what the restoration will take at most, before it 
 what cannot fit ends with the exit status 5. The tile is a part of the settings that OUT keeps, since
 it changes the result a little; --memory does not change it in any other way.
 
-The noise level --noise does not change the restoration by spgd; methods that need it take
-it as their setting sigma-y. Every result is judged by it: a residual (of the result, degraded again, against IN) far above the noise means that the result does
+The noise level --noise decides how closely spgd with --step-size auto, the default, follows IN; other
+methods that need it take it as their setting sigma-y. Every result is judged by it: a residual (of the result, degraded again, against IN) far above the noise means that the result does
 not explain IN, one far below that it reproduces the noise.
 
 ` + methodHelp() + `
-The default step size of spgd is c/lambda_max: lambda_max is the largest eigenvalue of A^T A for
+With --step-size auto, spgd takes its steps from the problem: docs/step-size.md derives them. Denoising
+with a known --noise is then a single step. The published step size is c/lambda_max: lambda_max is the largest eigenvalue of A^T A for
 the task's operator A, and c = 2.5 for inpaint, 7/16 for sr, 2 for phase, 1/2 for denoise
 and 1 otherwise. The log says what it came to.
 

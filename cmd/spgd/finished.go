@@ -63,7 +63,7 @@ func (r *restoration) differences(old *report.Run, q *equipment, hashes *fileHas
 // samplerLike is the record of the method on the input of an earlier result, on which the default step
 // size and the settings of other methods depend.
 func (r *restoration) samplerLike(old *report.Run) (*report.Sampler, error) {
-	if r.flags.method == methodSPGD {
+	if r.flags.method == methodSPGD && r.settings.StepSize != sampler.AutoStep {
 		s := samplerRecord(r.flags.preset, r.settings, stepSizeGiven)
 		if r.settings.StepSize == 0 {
 			s.StepSize, s.StepSizeRule = report.Number(math.NaN()), "default"
@@ -76,6 +76,14 @@ func (r *restoration) samplerLike(old *report.Run) (*report.Sampler, error) {
 	op, err := r.operatorLike(old)
 	if err != nil {
 		return nil, err
+	}
+	if r.flags.method == methodSPGD {
+		s, noise := r.settings, float64(old.Noise.Sigma)
+		if !isMeasurement(r.input) {
+			noise = r.flags.noise.Sigma
+		}
+		_, rule := stepSize(&s, sampler.Problem{Operator: op, SigmaY: noise})
+		return samplerRecord(r.flags.preset, s, rule), nil
 	}
 	method, err := sampler.New(r.flags.method, sampler.Problem{Operator: op, SigmaY: float64(old.Noise.Sigma)}, r.set)
 	if err != nil {

@@ -43,15 +43,15 @@ func TestFinishedSettings(t *testing.T) {
 		same    []string // what changes nothing
 	}{
 		{
-			"photo.png --task sr --scale 2 --steps 3 --warmup 1 --sigma-max 2",
-			[]string{"--scale 3", "--steps 4", "--warmup 2", "--sigma-max 3", "--beta 0.5", "--adm off", "--denoise stale", "--step-size 0.1",
+			"photo.png --task sr --scale 2 --steps 3 --warmup 1 --sigma-max 0.8",
+			[]string{"--scale 3", "--steps 4", "--warmup 2", "--sigma-max 0.9", "--beta 0.5", "--adm off", "--denoise fresh", "--step-size 0.1",
 				"--preset released", "--noise 0.2", "--noise-model poisson", "--seed 4", "--depth 16", "--tile off --steps 4", "--task denoise", "--method dps", "--prior other.safetensors"},
 			[]string{"--depth 8", "--beta 0.9", "--seed 0", "--threads 1", "--jobs 2", "--tile off", "--tile 64", "--checkpoint-every 1s", "--resume=no", "--jpeg-quality 50"},
 		},
 		{"photo.png --task inpaint --mask m1.png --steps 2 --format jpg --step-size 0.5", []string{"--mask m2.png", "--mask random:0.5", "--invert-mask", "--jpeg-quality 50", "--step-size 0.6"}, []string{"--jpeg-quality 95"}},
 		{"photo.png --task deblur --kernel gaussian:1 --steps 2", []string{"--kernel gaussian:1.5", "--kernel m1.png"}, []string{"--kernel gaussian:1"}},
 		{"photo.png --task denoise --method dps --set scale=0.5 --steps 3", []string{"--set scale=0.6", "--set eta=0.5", "--steps 2", "--method mcg"}, []string{"--set scale=0.50"}},
-		{"y.safetensors --steps 2", []string{"--steps 3", "--seed 1", "--depth 16"}, []string{"--task sr --scale 2", "--noise 3"}},
+		{"y.safetensors --preset paper --steps 2", []string{"--steps 3", "--seed 1", "--depth 16"}, []string{"--task sr --scale 2", "--noise 3"}},
 		{"photo.png --task denoise --steps 2 --tile 8", []string{"--tile off"}, []string{"--tile auto", "--tile 8"}},
 	}
 	tested := map[string]bool{}

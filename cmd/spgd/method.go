@@ -71,7 +71,7 @@ func (o *samplingOptions) other(f *pflag.FlagSet) (set map[string]string, err er
 // SPGD. log says what came of it, and the record holds all settings.
 func (o *samplingOptions) choose(set map[string]string, m *measurement.Measurement, s *spgd.Settings, to *spgd.Options) (log string, r *report.Sampler, err error) {
 	if o.method == methodSPGD {
-		log, rule := stepSize(s, m.Operator)
+		log, rule := stepSize(s, sampler.Problem{Operator: m.Operator, SigmaY: m.Noise.Sigma})
 		return log, samplerRecord(o.preset, *s, rule), nil
 	}
 	to.Method, to.Set = o.method, set

@@ -121,10 +121,14 @@ func (e *earlier) apply(o *restoreOptions, f *pflag.FlagSet) (s spgd.Settings, s
 		StepSize: float64(r.Sampler.StepSize), MinStepRatio: float64(r.Sampler.MinStepRatio),
 		ADM: sampler.ADM(r.Sampler.ADM), Denoise: sampler.DenoiseFrom(r.Sampler.Denoise),
 	}
-	if err := s.Validate(); err != nil {
+	checked := s
+	if r.Sampler.StepSizeRule == stepSizeAuto {
+		s.StepSize, checked.StepSize = sampler.AutoStep, 1
+	}
+	if err := checked.Validate(); err != nil {
 		return s, nil, as(errInput, fmt.Errorf("%s: %w", e.path, err))
 	}
-	if r.Sampler.StepSizeRule != stepSizeGiven {
+	if r.Sampler.StepSizeRule != stepSizeGiven && r.Sampler.StepSizeRule != stepSizeAuto {
 		s.StepSize = 0 // the operator's, which has to come out the same
 	}
 	return s, nil, nil

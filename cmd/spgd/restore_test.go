@@ -15,8 +15,8 @@ import (
 	"github.com/seed-0f004ec9/spgd/report"
 )
 
-// few asks for as little sampling as there can be.
-var few = []string{"--steps", "2", "--warmup", "1", "-q"}
+// few asks for as little sampling with the published step as there can be.
+var few = []string{"--preset", "paper", "--steps", "2", "--warmup", "1", "-q"}
 
 // parseRun reads the record that a command printed.
 func parseRun(t *testing.T, out string) *report.Run {
@@ -304,7 +304,7 @@ func TestPresetAndFlags(t *testing.T) {
 		t.Errorf("released with flags: %+v", *got)
 	}
 	got = parseRun(t, mustRun(t, command(dir, tiny)...)).Sampler
-	if got.Steps != 20 || got.Warmup != 3 || got.ADM != "global" || got.Denoise != "fresh" || got.Beta != 0.9 || got.SigmaMax != 10 || got.Preset != "default" {
+	if got.Steps != 30 || got.Warmup != 2 || got.ADM != "global" || got.Denoise != "stale" || got.Beta != 0.9 || got.SigmaMax != 10 || got.Preset != "default" {
 		t.Errorf("default: %+v", *got)
 	}
 }
@@ -314,7 +314,7 @@ func TestPresetAndFlags(t *testing.T) {
 func TestStreams(t *testing.T) {
 	dir := t.TempDir()
 	writeImage(t, filepath.Join(dir, "y.png"), testImage(32, 32, 3), imageio.WriteOptions{})
-	args := command(dir, "restore --task sr --scale 4 --noise 0.01 --steps 2 --warmup 1 y.png -o out.png")
+	args := command(dir, "restore --task sr --scale 4 --noise 0.01 --preset paper --steps 2 --warmup 1 y.png -o out.png")
 	r := invoke(t, args...)
 	if r.code != exitOK {
 		t.Fatalf("exit code %d: %s", r.code, r.errOut)

@@ -149,7 +149,7 @@ func TestCheckpointOfAnotherRun(t *testing.T) {
 		"--seed 1":              "seed is 1 here and 0 in it",
 		"--beta 0.5":            "sampler.beta is 0.5 here and 0.9 in it",
 		"--steps 7":             "sampler.steps is 7 here and 6 in it",
-		"--noise 0.1":           "noise.sigma is 0.1 here and 0 in it",
+		"--noise 0.1":           "sampler.sigma_min is 0.2",
 		"--scale 3":             "task_settings.scale is 3 here and 2 in it",
 		"--depth 16":            "output.bit_depth is 16 here and 8 in it",
 		"--resume --seed 1":     "seed is 1 here",

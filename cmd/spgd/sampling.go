@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"strconv"
 
 	"github.com/spf13/pflag"
 
@@ -25,6 +26,7 @@ type samplingOptions struct {
 	settings spgd.Settings // as the flags say; those not given have the default preset's values
 	adm      string
 	denoise  string
+	stepSize string
 
 	method string
 	set    []string
@@ -47,17 +49,35 @@ func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
 	addChoice(f, &o.adm, "adm", "momentum", string(d.ADM), "cosine that adapts the momentum", []string{string(sampler.ADMOff), string(sampler.ADMPixel), string(sampler.ADMGlobal)})
 	addChoice(f, &o.denoise, "denoise", "denoise step", string(d.Denoise), "estimate that the denoise step moves towards: of the last iterate, or of the one before",
 		[]string{string(sampler.DenoiseFresh), string(sampler.DenoiseStale)})
-	f.Float64Var(&o.settings.StepSize, "step-size", 0, "likelihood step `SIZE` at the first noise level, no unit; it falls linearly to 1 % of it\n"+
-		"(default c/lambda_max of the task's operator, see above)")
-	f.Float64Var(&o.settings.SigmaMax, "sigma-max", d.SigmaMax, "first noise level `SIGMA`, in units of the pixel range [-1,1]")
+	f.StringVar(&o.stepSize, "step-size", stepSizeAuto, "likelihood step: auto takes every step from noise level, noise and operator, and starts from an\n"+
+		"estimate where there is one; a `SIZE` is that of the first noise level, which falls linearly to\n"+
+		"1 % (with --preset paper or released by default the published one, c/lambda_max, see above)")
+	f.Float64Var(&o.settings.SigmaMax, "sigma-max", d.SigmaMax, "first noise level `SIGMA`, in units of the pixel range [-1,1];\n"+
+		"a run that starts from an estimate begins at 1 at most")
 }
 
-// resolve merges the preset and the flags that were given, and checks the settings. A StepSize of 0
-// is left for stepSize to fill in.
+// parseStepSize reads the value of --step-size.
+func parseStepSize(text string) (float64, error) {
+	if text == stepSizeAuto {
+		return sampler.AutoStep, nil
+	}
+	size, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(size > 0 && !math.IsInf(size, 1)) {
+		return 0, usagef("--step-size: the step size is %s, want auto or a positive finite number", text)
+	}
+	return size, nil
+}
+
+// resolve merges the preset and the flags that were given, and checks the settings. A StepSize of 0 or
+// sampler.AutoStep is left for stepSize to resolve.
 func (o *samplingOptions) resolve(f *pflag.FlagSet) (spgd.Settings, error) {
 	s, err := sampler.Preset(o.preset)
 	if err != nil {
 		return s, as(errUsage, err)
+	}
+	size, err := parseStepSize(o.stepSize)
+	if err != nil {
+		return s, err
 	}
 	for name, set := range map[string]func(){
 		"steps":     func() { s.Steps = o.settings.Steps },
@@ -65,7 +85,7 @@ func (o *samplingOptions) resolve(f *pflag.FlagSet) (spgd.Settings, error) {
 		"beta":      func() { s.Beta = o.settings.Beta },
 		"adm":       func() { s.ADM = sampler.ADM(o.adm) },
 		"denoise":   func() { s.Denoise = sampler.DenoiseFrom(o.denoise) },
-		"step-size": func() { s.StepSize = o.settings.StepSize },
+		"step-size": func() { s.StepSize = size },
 		"sigma-max": func() { s.SigmaMax = o.settings.SigmaMax },
 	} {
 		if f.Changed(name) {
@@ -73,7 +93,7 @@ func (o *samplingOptions) resolve(f *pflag.FlagSet) (spgd.Settings, error) {
 		}
 	}
 	checked := s
-	if !f.Changed("step-size") {
+	if s.StepSize <= 0 {
 		checked.StepSize = 1
 	}
 	if err := checked.Validate(); err != nil {
@@ -82,20 +102,34 @@ func (o *samplingOptions) resolve(f *pflag.FlagSet) (spgd.Settings, error) {
 	return s, nil
 }
 
-// stepSizeGiven is the rule of a step size that the user chose.
-const stepSizeGiven = "given"
+// Rules of a step size: that the user chose it, and that it follows from the problem.
+const (
+	stepSizeGiven = "given"
+	stepSizeAuto  = "auto"
+)
 
-// stepSize fills in the default step size and returns how it was chosen, in words for the log and
-// in the short form for the record.
-func stepSize(s *spgd.Settings, op operator.Operator) (log, rule string) {
-	if s.StepSize != 0 {
-		return "step size " + number(s.StepSize) + ", as given", stepSizeGiven
+// stepSize resolves the settings for a problem and returns how the step size was chosen, in words for
+// the log and in the short form for the record.
+func stepSize(s *spgd.Settings, p sampler.Problem) (log, rule string) {
+	given := s.StepSize
+	*s = s.For(p)
+	if given == sampler.AutoStep && s.StepSize != given {
+		given = 0 // the noise is not known
 	}
-	size, c, lambda := operator.DefaultStepSize(op)
-	s.StepSize = size
-	return "step size " + number(size) + " = c/lambda_max, with c = " + number(c) + " for this task and lambda_max = " + number(lambda) +
-			" the largest eigenvalue of A^T A (--step-size sets it)",
-		number(c) + "/lambda_max, lambda_max=" + number(lambda)
+	switch given {
+	case sampler.AutoStep:
+		levels := "noise levels from " + number(s.SigmaMax) + " to " + number(s.SigmaMin)
+		if s.Steps == 1 {
+			levels = "one noise level, " + number(s.SigmaMax)
+		}
+		return "step size from the problem (--step-size auto), " + levels, stepSizeAuto
+	case 0:
+		_, c, lambda := operator.DefaultStepSize(p.Operator)
+		return "step size " + number(s.StepSize) + " = c/lambda_max, with c = " + number(c) + " for this task and lambda_max = " + number(lambda) +
+				" the largest eigenvalue of A^T A (--step-size sets it)",
+			number(c) + "/lambda_max, lambda_max=" + number(lambda)
+	}
+	return "step size " + number(s.StepSize) + ", as given", stepSizeGiven
 }
 
 // samplerRecord is the settings' part of the record of a run.

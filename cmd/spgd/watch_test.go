@@ -18,7 +18,7 @@ func TestReportAndPreview(t *testing.T) {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	writeImage(t, in("photo.png"), testImage(24, 40, 1), imageio.WriteOptions{Depth: 16, Alpha: solid(24, 40, 0.25)})
 	restore := func(more string) string {
-		return mustRun(t, command(dir, "restore --task denoise --noise 0.05 photo.png --steps 3 --warmup 1 -q --json "+more)...)
+		return mustRun(t, command(dir, "restore --task denoise --noise 0.05 photo.png --preset paper --sigma-max 10 --steps 3 --warmup 1 -q --json "+more)...)
 	}
 	restore("-o out.png")
 	run := parseRun(t, restore("-o out2.png --preview out3.png --preview-every 2 --report out.html"))

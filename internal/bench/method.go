@@ -24,7 +24,6 @@ type Method struct {
 const (
 	setPreset = "preset"
 	setSteps  = "steps"
-	setStep   = "step-size"
 )
 
 // ParseMethod reads NAME or NAME:SETTING=VALUE,SETTING=VALUE, which is its label too.
@@ -101,9 +100,8 @@ func (m Method) settings() (map[string]string, error) {
 		return nil, fmt.Errorf("bench: method %q: %w: %w", m.Label, ErrSpec, err)
 	}
 	for _, p := range sampler.Parameters(sampler.SPGD{Settings: s}) {
-		// The step size is the operator's unless the preset has one.
-		if _, given := set[p.Name]; given || p.Name == setStep && s.StepSize == 0 {
-			continue
+		if _, given := set[p.Name]; given {
+			continue // a step size of 0 is the operator's
 		}
 		_, set[p.Name], _ = strings.Cut(p.String(), "=")
 	}

@@ -50,7 +50,7 @@ func TestParseTask(t *testing.T) {
 
 func problem(t *testing.T) sampler.Problem {
 	t.Helper()
-	op, err := operator.NewDenoise(16, 16)
+	op, err := operator.NewColorize(16, 16)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,205 @@
+package sampler
+
+import (
+	"math"
+
+	"github.com/gomlx/gomlx/pkg/core/graph"
+	"github.com/gomlx/gomlx/pkg/core/shapes"
+
+	"github.com/seed-0f004ec9/spgd/operator"
+)
+
+// AutoStep, as a StepSize, asks for likelihood steps that follow from the problem; docs/step-size.md
+// derives them. At noise level sigma, with r^2 = 2 sigma^2/(1+sigma^2) for the variance of x0 given x,
+//
+//	v_j     = (r^2 A A^T + sigma_y^2 I)^-1 (y - A(D(x^(j); sigma)) - sigma_y^2 u_j),  u_(j+1) = u_j + v_j,  u_0 = 0
+//	g_j     = - J^T A^T v_j,      J the Jacobian of D at x^(j)
+//	x^(j+1) = x^(j) - r^2 g~_j
+//
+// with ADM's g~ as ever: Gauss-Newton steps towards the mean of x0 given x and y, whose length knows
+// neither task nor prior. What the noise of y explains, sigma_y^2 u at the solution, is taken off the
+// residual, so that further steps do not fit the noise. A step whose root mean square is above r, which
+// only a network far from its training asks for, is shortened to r. The denoise step puts fresh noise on that mean:
+//
+//	x0' = x^(N) - (x^ - D(x^; sigma)),      x_(k+1) = x0' + sigma_next z.
+//
+// A run for a linear operator starts from an estimate, see smoothEstimate. Where A is the identity, x = y
+// is the state at sigma = sigma_y and y holds nothing more: the run is a single denoise step.
+const AutoStep = -1
+
+// autoSigmaMax is the highest first noise level of a run that starts from an estimate. The estimate
+// is much closer to the image than this; the steps between may still change its coarse structure.
+const autoSigmaMax = 1
+
+// problem is what AutoStep takes from the problem, see Settings.For.
+type autoProblem struct {
+	sigmaY   float64 // noise of y
+	floor    float64 // smallest regularisation of A A^T, see pinvScale
+	linear   bool
+	same     bool   // A is the identity
+	measured [3]int // size of y
+}
+
+// For resolves what depends on the problem. A StepSize of 0 becomes the operator's published one. With
+// AutoStep the settings learn about noise and operator, and the noise levels go from 1 at most, for a
+// linear operator, to that of the best measured detail, sigma_y/s with s the largest singular value of
+// A, at least; for the identity there is the one level sigma_y. Where that is 0, which says that it is not
+// known, the step is the published one. For a second time it changes nothing.
+func (s Settings) For(p Problem) Settings {
+	switch s.StepSize {
+	case 0:
+		s.StepSize, _, _ = operator.DefaultStepSize(p.Operator)
+	case AutoStep:
+		_, s.auto.same = p.Operator.(*operator.Denoise)
+		if s.auto.same && p.SigmaY == 0 {
+			s.auto.same = false
+			s.StepSize, _, _ = operator.DefaultStepSize(p.Operator)
+			break
+		}
+		s.auto.floor = pinvScale(p.Operator)
+		s.auto.linear = p.Operator.Linear()
+		s.auto.measured[0], s.auto.measured[1], s.auto.measured[2] = p.Operator.MeasurementSize()
+		s.auto.sigmaY = max(p.SigmaY, smallestNoise*math.Sqrt(largest(p.Operator)))
+		if !(s.Steps > 0 && s.SigmaMin > 0 && s.SigmaMax > s.SigmaMin) {
+			break // for Validate to refuse
+		}
+		switch finest := s.auto.sigmaY / math.Sqrt(largest(p.Operator)); {
+		case s.auto.same:
+			s.Steps, s.SigmaMax, s.SigmaMin = 1, finest, finest/2
+		case s.auto.linear:
+			s.SigmaMin = max(s.SigmaMin, finest)
+			s.SigmaMax = max(min(s.SigmaMax, autoSigmaMax), 2*s.SigmaMin)
+		}
+	}
+	return s
+}
+
+// smallestNoise is what a measurement without noise counts as, relative to the largest singular value:
+// an eighth of a step of 8 bits in [-1,1].
+const smallestNoise = 0.001
+
+// automatic says whether the step size follows from the problem.
+func (s Settings) automatic() bool { return s.StepSize == AutoStep }
+
+// resolved says whether For has seen the problem.
+func (s Settings) resolved() bool { return s.auto.measured[0] > 0 }
+
+// StateShape implements Shaper: the multiplier u has the shape of y.
+func (s SPGD) StateShape(name string, x shapes.Shape) shapes.Shape {
+	if name == dual && s.automatic() {
+		m := s.auto.measured
+		return shapes.Make(x.DType, x.Dimensions[0], m[0], m[1], m[2])
+	}
+	return x
+}
+
+// autoStages lists the programs of runs with AutoStep.
+func (s SPGD) autoStages() []Stage {
+	if s.auto.same {
+		return []Stage{autoFresh, autoSame}
+	}
+	warmup := autoWarmup
+	warmup.Inverse = s.auto.linear
+	return []Stage{warmup, autoFresh, autoStale, autoStart}
+}
+
+// autoWarmup is one likelihood step; "step" is r^2, "noise" sigma_y^2.
+var autoWarmup = Stage{
+	Name:    "auto warm-up",
+	State:   []string{StateX, momentum, push, dual},
+	Scalars: []string{"sigma", "step", "beta", "pixel", "keep", "noise"},
+	Cost:    Cost{VJPs: 1},
+	Build: func(b *Builder) {
+		x, step, noise := b.State(StateX), b.Scalar("step"), b.Scalar("noise")
+		x0hat := b.Denoise(x, b.Scalar("sigma"))
+		ax := b.Apply(x0hat)
+		u := graph.Mul(b.Scalar("keep"), b.State(dual))
+		v := graph.StopGradient(b.whiten(x0hat, graph.Sub(graph.Sub(b.Y(), ax), graph.Mul(noise, u)), step, noise))
+		b.Report(reportLoss, b.misfit(x0hat))
+		g := b.Gradient(graph.Neg(dot(ax, v)), x)
+
+		size := float64(x.Shape().Size() / x.Shape().Dimensions[0])
+		length := graph.Mul(graph.MulScalar(norm(g), 1/math.Sqrt(size)), graph.Sqrt(step)) // in units of r
+		within := perImage(graph.Div(graph.OnesLike(length), graph.MaxScalar(length, 1)))
+		g = graph.Mul(within, g)
+		b.SetState(dual, graph.Add(u, graph.Mul(within, v)))
+		b.descend(x, x0hat, g)
+	},
+}
+
+// whiten builds (r2 A A^T + noise I)^-1 r. For an operator that is not linear A is its derivative at
+// x0hat, and the solution that of a single step of conjugate gradients, r times the number that
+// minimises the quadratic form: exact where A A^T treats all of r alike.
+func (b *Builder) whiten(x0hat, r, r2, noise *Node) *Node {
+	if b.operator.Linear() {
+		return graph.Div(b.Inverse().Solve(r, graph.Div(noise, r2)), r2)
+	}
+	at, r := graph.StopGradient(x0hat), graph.StopGradient(r)
+	w := graph.Gradient(graph.ReduceAllSum(graph.Mul(b.Apply(at), r)), at)[0] // A^T r
+	rr, ww := dot(r, r), dot(w, w)
+	form := graph.Add(graph.Mul(r2, ww), graph.Mul(noise, rr)) // r^T (r2 A A^T + noise I) r
+	return graph.Mul(perImage(graph.Div(rr, graph.MaxScalar(form, 1e-30))), r)
+}
+
+// autoFresh is the denoise step from x^(N).
+var autoFresh = Stage{
+	Name:    "auto denoise fresh",
+	State:   []string{StateX, push, lastPush, lastDir},
+	Scalars: []string{"sigma", "next"},
+	Noise:   []string{"z"},
+	Cost:    Cost{Forwards: 1},
+	Build: func(b *Builder) {
+		x0hat := b.Denoise(b.State(StateX), b.Scalar("sigma"))
+		d := graph.Sub(b.State(StateX), x0hat)
+		b.Report(reportLoss, b.misfit(x0hat))
+		b.SetState(direction, d)
+		renoise(b, d)
+	},
+}
+
+// autoStale is the denoise step along the direction of x^(N-1).
+var autoStale = Stage{
+	Name:    "auto denoise stale",
+	State:   []string{StateX, direction, push, lastPush, lastDir},
+	Scalars: []string{"next"},
+	Noise:   []string{"z"},
+	Build:   func(b *Builder) { renoise(b, b.State(direction)) },
+}
+
+// renoise moves x along d = x - x0hat to the estimate, and puts noise of the next level on it.
+func renoise(b *Builder, d *Node) {
+	x0 := graph.Sub(b.State(StateX), d)
+	b.SetState(StateX0hat, x0)
+	b.SetState(StateX, graph.Add(x0, graph.Mul(b.Scalar("next"), b.Noise("z"))))
+	b.reportAngles(d)
+}
+
+// autoStep runs outer step k.
+func (s SPGD) autoStep(r *Run) error {
+	sigma, noise := r.Sigma(), s.auto.sigmaY*s.auto.sigmaY
+	step := 2 * sigma * sigma / (1 + sigma*sigma)
+	in := Scalars{"sigma": sigma, "next": r.SigmaNext(), "noise": max(noise, s.auto.floor*step), "step": step}
+	if r.K() == 0 && !r.Started() {
+		if err := s.start(r, noise); err != nil {
+			return err
+		}
+	}
+	switch {
+	case s.auto.same:
+		return s.steps(r, autoWarmup, 0, autoFresh, in)
+	case s.Denoise == DenoiseFresh:
+		return s.steps(r, autoWarmup, s.Warmup, autoFresh, in)
+	}
+	return s.steps(r, autoWarmup, s.Warmup, autoStale, in)
+}
+
+// start replaces the noise that x starts from by an estimate with less of it.
+func (s SPGD) start(r *Run, noise float64) (err error) {
+	switch {
+	case s.auto.same:
+		_, err = r.Exec(autoSame.Name, nil)
+	case s.auto.linear:
+		_, err = r.Exec(autoStart.Name, Scalars{"lambda": noise / (gradientSpread * gradientSpread), "noise": estimateNoise})
+	}
+	return err
+}

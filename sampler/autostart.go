@@ -1,0 +1,73 @@
+package sampler
+
+import "github.com/gomlx/gomlx/pkg/core/graph"
+
+// The estimate that a run with AutoStep starts from is the image of the smallest
+//
+//	||A x - y||^2 + lambda ||grad x||^2,    lambda = sigma_y^2 / gradientSpread^2,
+//
+// the posterior's mean if differences of neighbouring pixels were independent and normal. It is found by
+// conjugate gradients without the prior. A mask's gaps are filled smoothly, a low resolution is
+// interpolated, and a blur is undone as far as the noise allows.
+const (
+	gradientSpread = 0.1 // standard deviation of the differences of neighbouring pixels in [-1,1]
+	estimateSteps  = 60  // conjugate-gradient steps
+	estimateNoise  = 0.3 // noise on the estimate at the start, in units of the first level
+)
+
+// autoStart is the start: x is noise of the first level before it.
+var autoStart = Stage{
+	Name: "auto start", State: []string{StateX}, Scalars: []string{"lambda", "noise"},
+	Build: func(b *Builder) {
+		estimate := smoothEstimate(b, b.Scalar("lambda"))
+		b.SetState(StateX0hat, estimate)
+		b.SetState(StateX, graph.Add(estimate, graph.Mul(b.Scalar("noise"), b.State(StateX))))
+	},
+}
+
+// autoSame is the start for y = x0 + noise: y itself, which is x at the noise level sigma_y.
+var autoSame = Stage{
+	Name:  "auto start same",
+	Build: func(b *Builder) { b.SetState(StateX, b.Y()) },
+}
+
+// smoothEstimate builds the minimiser. Every image stops where its residual has fallen to rounding.
+func smoothEstimate(b *Builder, lambda *Node) *Node {
+	// normal is (A^T A + lambda grad^T grad) x - A^T y: half the gradient of the sum.
+	normal := func(x, y *Node) *Node {
+		r := b.Apply(x)
+		if y != nil {
+			r = graph.Sub(r, y)
+		}
+		sum := graph.Add(dot(r, r), graph.Mul(lambda, roughness(x)))
+		return graph.MulScalar(graph.Gradient(graph.ReduceAllSum(sum), x)[0], 0.5)
+	}
+	x := graph.ZerosLike(b.State(StateX))
+	r := graph.Neg(normal(x, b.Y()))
+	p, rr := r, dot(r, r)
+	floor := graph.AddScalar(graph.MulScalar(rr, 1e-12), 1e-30)
+	for range estimateSteps {
+		hp := normal(p, nil)
+		going := graph.ConvertDType(graph.GreaterThan(rr, floor), rr.DType())
+		share := func(a, b *Node) *Node { return graph.Mul(going, graph.Div(a, graph.MaxScalar(b, 1e-30))) }
+		alpha := perImage(share(rr, dot(p, hp)))
+		x = graph.Add(x, graph.Mul(alpha, p))
+		r = graph.Sub(r, graph.Mul(alpha, hp))
+		next := dot(r, r)
+		p = graph.Add(r, graph.Mul(perImage(share(next, rr)), p))
+		rr = next
+	}
+	return x
+}
+
+// roughness is ||grad x||^2 of every image, [N]: the squares of the differences of neighbours.
+func roughness(x *Node) *Node {
+	sum := graph.MulScalar(dot(x, x), 0) // an image of a single pixel has no neighbours
+	for axis := 1; axis <= 2; axis++ {
+		if x.Shape().Dimensions[axis] > 1 {
+			d := graph.Sub(graph.SliceAxis(x, axis, graph.AxisRange(1)), graph.SliceAxis(x, axis, graph.AxisRange(0, -1)))
+			sum = graph.Add(sum, dot(d, d))
+		}
+	}
+	return sum
+}
