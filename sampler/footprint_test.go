@@ -138,7 +138,7 @@ func TestFit(t *testing.T) {
 	const image = h * w * 3 * 4
 	held, _ := ofProcess("VmRSS:")
 	last, sides := 1<<30, map[int]bool{}
-	for budget := 1 << 33; ; budget = budget * 3 / 4 {
+	for budget := 1 << 32; ; budget = budget * 19 / 20 {
 		tiles, bytes, err := Fit(e, d, op, s, 1, budget, FitTiles(d, op)...)
 		if err != nil {
 			var b *BudgetError
