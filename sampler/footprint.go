@@ -3,6 +3,7 @@ package sampler
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/seed-0f004ec9/spgd/engine"
@@ -14,11 +15,16 @@ import (
 
 // Footprint is the most memory, in bytes, that a run of a method for a batch of n images takes beyond
 // what the process holds when it starts, the measurement and the operator's data included there. It
-// follows from the programs' plans: the stage that the method names first is compiled, and its state,
-// its values and those of the tiles are counted as a run holds them. Where the backend does not say what
+// follows from the programs' plans: the method's stages are compiled, and its state, its values and
+// those of the tiles are counted as a run holds them. Where the backend does not say what
 // its programs take, known is false. The errors are those of Run before it starts; a program that cannot be
 // compiled in the memory that there is gives a cpu.ErrMemory.
 func (d *Driver) Footprint(s Sampler, n int) (bytes int, known bool, err error) {
+	return d.footprint(s, n, math.MaxInt)
+}
+
+// footprint is Footprint, and the part of it that is known as soon as that is above a limit.
+func (d *Driver) footprint(s Sampler, n, limit int) (bytes int, known bool, err error) {
 	if l, ok := s.(Limited); ok {
 		if err := l.Applies(d.operator); err != nil {
 			return 0, false, err
@@ -27,16 +33,30 @@ func (d *Driver) Footprint(s Sampler, n int) (bytes int, known bool, err error) 
 	if err := s.Validate(); err != nil {
 		return 0, false, err
 	}
-	st := s.Stages()[0]
+	f := footprint{}
+	for _, st := range s.Stages() {
+		if err := f.stage(d, s, st, n); err != nil {
+			return 0, false, err
+		}
+		bytes = f.peak + f.temporary + f.packed + f.tables
+		if bytes += bytes/20 + overhead; bytes > limit {
+			break
+		}
+	}
+	return bytes, !f.unknown, nil
+}
+
+// stage follows a stage of a method for n images, with all of its state there.
+func (f *footprint) stage(d *Driver, s Sampler, st Stage, n int) error {
 	p, err := d.program(s, st, n)
 	if err != nil {
-		return 0, false, err
+		return err
 	}
 	constants, err := d.constants(st)
 	if err != nil {
-		return 0, false, err
+		return err
 	}
-	f := footprint{}
+	f.now = 0
 	read := d.states(s, st)
 	size := func(name string) int { return int(d.shapeOf(s, name, n).Memory()) }
 	spared := d.spared(s)
@@ -55,15 +75,13 @@ func (d *Driver) Footprint(s Sampler, n int) (bytes int, known bool, err error) 
 		donated = append(donated, true)
 	}
 	if p.cut != nil {
-		err = f.cut(p.cut, donated, d.tiler)
-	} else {
-		f.run(p.Program, slices.Concat(make([]bool, len(d.denoiser.Weights())), donated))
+		return f.cut(p.cut, donated, d.tiler)
 	}
-	bytes = f.peak + f.temporary + f.packed + f.tables
-	return bytes + bytes/32 + overhead, !f.unknown, err
+	f.run(p.Program, slices.Concat(make([]bool, len(d.denoiser.Weights())), donated))
+	return nil
 }
 
-// overhead is what a run takes beside what plans know of: its other stages, garbage, and what lies between the
+// overhead is what a run takes beside what plans know of: garbage, and what lies between the
 // pieces of the heap. A part of it grows with the rest.
 const overhead = 18 << 20
 
@@ -179,7 +197,7 @@ func FitTiles(d prior.Denoiser, op operator.Operator) (list []Tiles) {
 func Fit(e *engine.Engine, d prior.Denoiser, op operator.Operator, s Sampler, n, budget int, from ...Tiles) (t Tiles, bytes int, err error) {
 	least := &BudgetError{Budget: budget}
 	for _, t := range from {
-		bytes, known, err := footprintOf(e, d, op, s, n, t)
+		bytes, known, err := footprintOf(e, d, op, s, n, budget, t)
 		var m *cpu.MemoryError
 		switch {
 		case errors.As(err, &m):
@@ -214,12 +232,12 @@ func (e *BudgetError) Error() string {
 // Unwrap returns cpu.ErrMemory.
 func (e *BudgetError) Unwrap() error { return cpu.ErrMemory }
 
-// footprintOf is the Footprint of a driver with some tiles.
-func footprintOf(e *engine.Engine, d prior.Denoiser, op operator.Operator, s Sampler, n int, t Tiles) (bytes int, known bool, err error) {
+// footprintOf is the footprint of a driver with some tiles.
+func footprintOf(e *engine.Engine, d prior.Denoiser, op operator.Operator, s Sampler, n, limit int, t Tiles) (bytes int, known bool, err error) {
 	driver, err := NewDriver(e, d, op, WithTiles(t))
 	if err != nil {
 		return 0, false, err
 	}
 	defer driver.Close()
-	return driver.Footprint(s, n)
+	return driver.footprint(s, n, limit)
 }

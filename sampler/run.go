@@ -324,7 +324,7 @@ func (r *Run) result() (*Result, error) {
 
 // largeState is the size in bytes from which on memory that a run has used is given back before its
 // results are copied: another run of such a size makes little of fetching it again.
-const largeState = 256 << 20
+const largeState = 32 << 20
 
 // release frees the state.
 func (r *Run) release() {

@@ -113,5 +113,8 @@ func (o *restoreOptions) wayOut(side int) string {
 	case o.tile != tileAuto:
 		return fmt.Sprintf("a smaller tile than --tile %s takes less, or %s", o.tile, allow)
 	}
+	if o.method == methodSPGD && o.stepSize == stepSizeAuto {
+		allow += ", or give --step-size a number, which takes less than auto"
+	}
 	return fmt.Sprintf("that is with tiles of %d pixels, the smallest; %s", side, allow)
 }
