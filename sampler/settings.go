@@ -93,19 +93,27 @@ func ReleasedSettings() Settings {
 	return s
 }
 
-// Preset returns named settings: "default" (DefaultSettings), "paper" (PaperSettings) or "released"
-// (ReleasedSettings).
+// Preset returns named settings: "default" (DefaultSettings), "draft" and "best" (the same with fewer
+// and more evaluations of the network), "paper" (PaperSettings) or "released" (ReleasedSettings).
 // Another name is an error that wraps ErrSettings.
 func Preset(name string) (Settings, error) {
 	switch name {
 	case "default":
 		return DefaultSettings(), nil
+	case "draft":
+		s := DefaultSettings()
+		s.Steps, s.Warmup = 10, 1
+		return s, nil
+	case "best":
+		s := DefaultSettings()
+		s.Steps = 60
+		return s, nil
 	case "paper":
 		return PaperSettings(), nil
 	case "released":
 		return ReleasedSettings(), nil
 	}
-	return Settings{}, fmt.Errorf("sampler: %w: unknown preset %q, want default, paper or released", ErrSettings, name)
+	return Settings{}, fmt.Errorf("sampler: %w: unknown preset %q, want default, draft, best, paper or released", ErrSettings, name)
 }
 
 // Validate returns an error that names the first setting out of its range and wraps

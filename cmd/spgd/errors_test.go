@@ -49,6 +49,8 @@ var errorCases = []errorCase{
 	{"no task", "restore photo.png -o out.png", exitUsage, "--task"},
 	{"unknown task", "restore --task inpant photo.png -o out.png", exitUsage, "did you mean inpaint?"},
 	{"unknown preset", denoise + "--preset relased", exitUsage, "did you mean released?"},
+	{"unknown quality", denoise + "--quality bets", exitUsage, "did you mean best?"},
+	{"quality and preset", denoise + "--quality best --preset paper", exitUsage, "--quality and --preset"},
 	{"unknown momentum", denoise + "--adm pixels", exitUsage, "did you mean pixel?"},
 	{"unknown denoise step", denoise + "--denoise fres", exitUsage, "did you mean fresh?"},
 	{"unknown noise model", denoise + "--noise-model poison", exitUsage, "did you mean poisson?"},

@@ -299,6 +299,10 @@ func TestPresetAndFlags(t *testing.T) {
 	if s.Prior.File != filepath.Join(dir, "tiny.safetensors") || len(s.Prior.SHA256) != 64 {
 		t.Errorf("prior %+v", *s.Prior)
 	}
+	got = parseRun(t, mustRun(t, command(dir, tiny+"--quality draft --noise 0.1")...)).Sampler
+	if got.Preset != presetDraft || got.Steps != 10 || got.Warmup != 1 || got.StepSizeRule != stepSizeGiven {
+		t.Errorf("draft: %+v", *got)
+	}
 	got = parseRun(t, mustRun(t, command(dir, tiny+"--preset released --steps 3 --warmup 2 --adm pixel --denoise fresh --beta 0.5 --sigma-max 50")...)).Sampler
 	if got.Steps != 3 || got.Warmup != 2 || got.ADM != "pixel" || got.Denoise != "fresh" || got.Beta != 0.5 || got.SigmaMax != 50 {
 		t.Errorf("released with flags: %+v", *got)

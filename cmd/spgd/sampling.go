@@ -18,11 +18,17 @@ const (
 	presetDefault  = "default"
 	presetPaper    = "paper"
 	presetReleased = "released"
+	presetDraft    = "draft"
+	presetBest     = "best"
 )
+
+// qualities are the presets by what --quality calls them.
+var qualities = map[string]string{"draft": presetDraft, "standard": presetDefault, "best": presetBest}
 
 // samplingOptions are the settings of the sampling method.
 type samplingOptions struct {
 	preset   string
+	quality  string
 	settings spgd.Settings // as the flags say; those not given have the default preset's values
 	adm      string
 	denoise  string
@@ -39,6 +45,9 @@ func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.method, "method", methodSPGD, "restoration `METHOD`, see METHODS above")
 	f.StringArrayVar(&o.set, "set", nil, "setting `NAME=VALUE` of another method than spgd, may be given several times; the log lists\n"+
 		"the settings of the method in use")
+	addChoice(f, &o.quality, "quality", "quality", "standard",
+		"how much work to spend: draft is 10 evaluations of the prior with gradient, standard 60, best\n"+
+			"120; denoising is one evaluation in each", []string{"draft", "standard", "best"})
 	addChoice(f, &o.preset, "preset", "preset", presetDefault,
 		"settings to start from, which other flags override; paper is 100 steps of 5 from sigma 100,\n"+
 			"released what the authors' code runs (the same without momentum, stale)", []string{presetDefault, presetPaper, presetReleased})
@@ -71,6 +80,12 @@ func parseStepSize(text string) (float64, error) {
 // resolve merges the preset and the flags that were given, and checks the settings. A StepSize of 0 or
 // sampler.AutoStep is left for stepSize to resolve.
 func (o *samplingOptions) resolve(f *pflag.FlagSet) (spgd.Settings, error) {
+	if f.Changed("quality") {
+		if f.Changed("preset") {
+			return spgd.Settings{}, usagef("--quality and --preset both choose the settings to start from: give one of them")
+		}
+		o.preset = qualities[o.quality]
+	}
 	s, err := sampler.Preset(o.preset)
 	if err != nil {
 		return s, as(errUsage, err)
