@@ -93,8 +93,8 @@ func ReleasedSettings() Settings {
 	return s
 }
 
-// Preset returns named settings: "default" (DefaultSettings), "draft" and "best" (the same with fewer
-// and more evaluations of the network), "paper" (PaperSettings) or "released" (ReleasedSettings).
+// Preset returns named settings: "default" (DefaultSettings), "draft" (the same with a
+// sixth of the evaluations), "paper" (PaperSettings) or "released" (ReleasedSettings).
 // Another name is an error that wraps ErrSettings.
 func Preset(name string) (Settings, error) {
 	switch name {
@@ -104,16 +104,12 @@ func Preset(name string) (Settings, error) {
 		s := DefaultSettings()
 		s.Steps, s.Warmup = 10, 1
 		return s, nil
-	case "best":
-		s := DefaultSettings()
-		s.Steps = 60
-		return s, nil
 	case "paper":
 		return PaperSettings(), nil
 	case "released":
 		return ReleasedSettings(), nil
 	}
-	return Settings{}, fmt.Errorf("sampler: %w: unknown preset %q, want default, draft, best, paper or released", ErrSettings, name)
+	return Settings{}, fmt.Errorf("sampler: %w: unknown preset %q, want default, draft, paper or released", ErrSettings, name)
 }
 
 // Validate returns an error that names the first setting out of its range and wraps

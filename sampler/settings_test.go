@@ -8,7 +8,7 @@ import (
 )
 
 func TestSettingsValidate(t *testing.T) {
-	for _, preset := range []string{"default", "draft", "best", "paper", "released"} {
+	for _, preset := range []string{"default", "draft", "paper", "released"} {
 		s, err := Preset(preset)
 		if err != nil {
 			t.Fatal(err)

@@ -19,11 +19,10 @@ const (
 	presetPaper    = "paper"
 	presetReleased = "released"
 	presetDraft    = "draft"
-	presetBest     = "best"
 )
 
 // qualities are the presets by what --quality calls them.
-var qualities = map[string]string{"draft": presetDraft, "standard": presetDefault, "best": presetBest}
+var qualities = map[string]string{"draft": presetDraft, "standard": presetDefault}
 
 // samplingOptions are the settings of the sampling method.
 type samplingOptions struct {
@@ -46,8 +45,8 @@ func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.set, "set", nil, "setting `NAME=VALUE` of another method than spgd, may be given several times; the log lists\n"+
 		"the settings of the method in use")
 	addChoice(f, &o.quality, "quality", "quality", "standard",
-		"how much work to spend: draft is 10 evaluations of the prior with gradient, standard 60, best\n"+
-			"120; denoising is one evaluation in each", []string{"draft", "standard", "best"})
+		"how much work to spend: draft is 10 evaluations of the prior with gradient, standard 60; more\n"+
+			"were found to bring nothing. Denoising is one evaluation in both", []string{"draft", "standard"})
 	addChoice(f, &o.preset, "preset", "preset", presetDefault,
 		"settings to start from, which other flags override; paper is 100 steps of 5 from sigma 100,\n"+
 			"released what the authors' code runs (the same without momentum, stale)", []string{presetDefault, presetPaper, presetReleased})
