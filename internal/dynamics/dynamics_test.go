@@ -221,7 +221,7 @@ func TestCurve(t *testing.T) {
 
 // The probed run is the restoration: same cost, same place in the random streams.
 func TestRunIsTheRestoration(t *testing.T) {
-	s := study(t, "denoise@0.1", []uint64{3}, "spgd:steps=4,warmup=2")
+	s := study(t, "denoise@0.1", []uint64{3}, "spgd:preset=paper,steps=4,warmup=2")
 	if want := 4 * (sampler.SPGD{Settings: sampler.Settings{Warmup: 2, Denoise: sampler.DenoiseFresh}}).StepCost().NFE(); s.Runs[0].NFE != want {
 		t.Errorf("%d evaluations, want %d", s.Runs[0].NFE, want)
 	}
