@@ -46,22 +46,6 @@ func (b *Builder) misfit(x *Node) *Node {
 	return dot(r, r)
 }
 
-// entries is the number of entries of y that misfit counts.
-func entries(op operator.Operator) int {
-	h, w, c := op.MeasurementSize()
-	m, ok := op.(*operator.Inpaint)
-	if !ok {
-		return h * w * c
-	}
-	n := 0
-	for _, kept := range m.Mask() {
-		if kept {
-			n += c
-		}
-	}
-	return n
-}
-
 // root returns the square root of numbers [N] with a finite gradient at 0.
 func root(v *Node) *Node { return graph.Sqrt(graph.MaxScalar(v, 1e-20)) }
 

@@ -2,6 +2,8 @@ package sampler
 
 import (
 	"github.com/gomlx/gomlx/pkg/core/graph"
+
+	"github.com/seed-0f004ec9/spgd/operator"
 )
 
 // REDDiff is RED-diff (Mardani et al., arXiv 2305.04391), a variational method: it seeks the image mu,
@@ -84,7 +86,7 @@ func (m REDDiff) Step(r *Run) error {
 	h, w := r.Operator().ImageSize()
 	_, err := r.Exec(redDiffStep.Name, Scalars{
 		"sigma": r.Sigma(), "rate": m.LearningRate,
-		"weight": m.Weight / float64(h*w*3), "observation": m.Observation / 2 / float64(entries(r.Operator())),
+		"weight": m.Weight / float64(h*w*3), "observation": m.Observation / 2 / float64(operator.Entries(r.Operator())),
 	}.with(adamInputs(0.9, 0.99, r.K()+1)))
 	return err
 }

@@ -6,6 +6,8 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
+
+	"github.com/seed-0f004ec9/spgd/operator"
 )
 
 // SITCOM is step-wise triple-consistent sampling (Alkhouri et al., arXiv 2410.04479). At each level it
@@ -98,7 +100,7 @@ var sitcomEstimate = Stage{
 func (m SITCOM) Step(r *Run) error {
 	sigma := r.Sigma()
 	r.Keep(networkInput, StateX)
-	limit := (m.SigmaY + 0.001) * (m.SigmaY + 0.001) * float64(entries(r.Operator()))
+	limit := (m.SigmaY + 0.001) * (m.SigmaY + 0.001) * float64(operator.Entries(r.Operator()))
 	going := true
 	for j := 0; j < m.Inner && going; j++ {
 		in := adamInputs(0.9, 0.999, j+1).with(Scalars{

@@ -149,7 +149,7 @@ func (r *Runner) run(ctx context.Context, d *sampler.Driver, m *measurement.Meas
 	for _, p := range sampler.Parameters(s) {
 		settings[p.Name] = p.Value
 	}
-	w := &watcher{run: run, entries: countedEntries(m.Operator), size: [2]int{img.Height, img.Width}}
+	w := &watcher{run: run, entries: operator.Entries(m.Operator), size: [2]int{img.Height, img.Width}}
 	y := m.Tensor()
 	defer func() { _ = y.FinalizeAll() }()
 	res, err := d.Run(ctx, sampler.Probe{Sampler: s}, sampler.Job{Y: y, Seed: seed, Progress: r.Progress, Observers: []sampler.Observer{w}})
@@ -186,22 +186,6 @@ func (r *Runner) judge(ctx context.Context, run *Run, m *measurement.Measurement
 	}
 	run.PSNR, run.Residual = report.Number(psnr), report.Number(math.Sqrt(sums[0]/float64(entries)))
 	return nil
-}
-
-// countedEntries is how many entries of a measurement an image can influence.
-func countedEntries(op operator.Operator) int {
-	h, w, c := op.MeasurementSize()
-	inpaint, ok := op.(*operator.Inpaint)
-	if !ok {
-		return h * w * c
-	}
-	n := 0
-	for _, keep := range inpaint.Mask() {
-		if keep {
-			n += c
-		}
-	}
-	return n
 }
 
 // watcher collects the evaluations of a run and some of its estimates.
