@@ -2,6 +2,7 @@ package spgd
 
 import (
 	"context"
+	"errors"
 
 	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/measurement"
@@ -50,20 +51,23 @@ func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Se
 		return nil, err
 	}
 	defer func() { _ = y.FinalizeAll() }()
+	samples := sampler.Samples{Number: o.Samples}
+	if o.EachSample != nil {
+		samples.Each = func(i int, run *sampler.Result) error {
+			r, err := newResult(method, s, run)
+			if err != nil {
+				return err
+			}
+			return o.EachSample(i, r)
+		}
+	}
 	run, err := driver.Run(ctx, method, sampler.Job{
-		Y: y, Seed: o.Seed, Images: o.Images, Progress: o.Progress, Observers: o.Observers, Resume: o.Resume,
+		Y: y, Seed: o.Seed, Images: o.Images, Samples: samples, Progress: o.Progress, Observers: o.Observers, Resume: o.Resume,
 	})
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{Method: method, Settings: s, Run: run}
-	if res.Images, err = images(run.X); err != nil {
-		return nil, err
-	}
-	if res.Estimates, err = images(run.X0hat); err != nil {
-		return nil, err
-	}
-	return res, nil
+	return newResult(method, s, run)
 }
 
 // Fit chooses Options.Tile for a Restore of the measurement that takes no more than a number of bytes beyond
@@ -82,8 +86,15 @@ func (r *Restorer) Fit(m *measurement.Measurement, s Settings, o Options, budget
 	if len(sides) == 0 {
 		tiles = sampler.FitTiles(r.denoiser, m.Operator)
 	}
-	t, bytes, err := sampler.Fit(r.engine, r.denoiser, m.Operator, method, m.Len(), budget, tiles...)
-	return t.Side, bytes, err
+	if sampler.IsDeterministic(method) {
+		o.Samples = 1
+	}
+	held := sampler.SamplesHeld(o.Samples, m.Len(), m.Operator)
+	t, bytes, err := sampler.Fit(r.engine, r.denoiser, m.Operator, method, m.Len(), budget-held, tiles...)
+	if b := (*sampler.BudgetError)(nil); errors.As(err, &b) {
+		b.Budget, b.Least = b.Budget+held, b.Least+held
+	}
+	return t.Side, bytes + held, err
 }
 
 // driver returns the driver of an operator and tiles, a new one if need be.

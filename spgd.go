@@ -90,6 +90,14 @@ type Options struct {
 	Seed uint64
 	// Images are those indices; nil means 0 to N-1.
 	Images []uint32
+	// Samples is how many restorations of every measurement the result is the mean of, which differ in their random
+	// numbers alone; 0 counts as 1. Sample i from 0 has the random streams of the index sampler.SampleIndex(image, i), with which
+	// it can be made alone; sample 0 is the restoration without samples. More take hardly more memory. A
+	// method whose samples would all be the same is run once, see sampler.IsDeterministic.
+	Samples int
+	// EachSample, if not nil, is called with every sample as it is complete. Its images may be read until
+	// it returns, and an error ends the restoration. See sampler.Samples.
+	EachSample func(i int, r *Result) error
 	// Progress, if not nil, is called after every evaluation of the denoiser, and where that works in
 	// tiles after every batch of them.
 	Progress func(sampler.Progress)
@@ -103,10 +111,16 @@ type Options struct {
 
 // Result is a restoration.
 type Result struct {
-	// Images are the restored images, in the order of the measurement. They are not clipped.
+	// Images are the restored images, in the order of the measurement: of several samples the mean. They
+	// are not clipped.
 	Images []*imageio.Image
+	// Spread is the standard deviation of several samples about their mean, for every pixel and channel
+	// of Images and in their units; its square is unbiased. It is nil of one sample.
+	Spread []*imageio.Image
+	// Samples is how many there are.
+	Samples int
 	// Estimates are the prior's last estimates D(x; sigma) of the clean images. At the end of the
-	// schedule they differ from Images by the last likelihood push.
+	// schedule they differ from Images by the last likelihood push. They are nil of several samples.
 	Estimates []*imageio.Image
 	// Method is the method with the settings used: SPGD with its step size filled in, or another.
 	Method sampler.Sampler
@@ -142,8 +156,24 @@ func restoration(m *measurement.Measurement, s Settings, o Options) (sampler.Sam
 	return sampler.SPGD{Settings: s}, s, s.Validate()
 }
 
-// images splits a tensor of [N,H,W,C], whose memory they share.
+// newResult is a run's result as images.
+func newResult(method sampler.Sampler, s Settings, run *sampler.Result) (r *Result, err error) {
+	r = &Result{Method: method, Settings: s, Run: run, Samples: run.Samples}
+	if r.Images, err = images(run.X); err != nil {
+		return nil, err
+	}
+	if r.Estimates, err = images(run.X0hat); err != nil {
+		return nil, err
+	}
+	r.Spread, err = images(run.Spread)
+	return r, err
+}
+
+// images splits a tensor of [N,H,W,C], whose memory they share. Of nil there are none.
 func images(t *tensors.Tensor) ([]*imageio.Image, error) {
+	if t == nil {
+		return nil, nil
+	}
 	d := t.Shape().Dimensions
 	out := make([]*imageio.Image, d[0])
 	err := t.ConstFlatData(func(flat any) {

@@ -55,7 +55,7 @@ func (k *Keeper) ObserveStep(s *sampler.Snapshot) error {
 	if !k.begun {
 		k.begun, k.before = true, s.Earlier+every
 	}
-	stopped := s.K+1 < s.Steps && closed(k.Stop)
+	stopped := !s.Last() && closed(k.Stop)
 	if !stopped && s.Elapsed < k.before {
 		return nil
 	}
@@ -64,11 +64,15 @@ func (k *Keeper) ObserveStep(s *sampler.Snapshot) error {
 	took := clock().Sub(start)
 	pause := time.Duration(float64(took) * (1/cmp.Or(k.Share, DefaultShare) - 1))
 	k.before = s.Elapsed + took + max(every, pause)
+	where := fmt.Sprintf("step %d of %d", s.K+1, s.Steps)
+	if s.Samples > 1 {
+		where += fmt.Sprintf(" of sample %d of %d", s.Sample+1, s.Samples)
+	}
 	switch {
 	case stopped && err != nil:
-		return fmt.Errorf("resume: stopped after step %d of %d, which is lost because the checkpoint cannot be written: %w", s.K+1, s.Steps, err)
+		return fmt.Errorf("resume: stopped after %s, which is lost because the checkpoint cannot be written: %w", where, err)
 	case stopped:
-		return fmt.Errorf("resume: %w after step %d of %d", ErrStopped, s.K+1, s.Steps)
+		return fmt.Errorf("resume: %w after %s", ErrStopped, where)
 	case err != nil && k.Failed != nil:
 		k.Failed(err)
 		return nil

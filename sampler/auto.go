@@ -84,6 +84,9 @@ func (s Settings) automatic() bool { return s.StepSize == AutoStep }
 // resolved says whether For has seen the problem.
 func (s Settings) resolved() bool { return s.auto.measured[0] > 0 }
 
+// Deterministic implements Deterministic: a single denoise step from y draws nothing that the result keeps.
+func (s SPGD) Deterministic() bool { return s.auto.same }
+
 // StateShape implements Shaper: the multiplier u has the shape of y.
 func (s SPGD) StateShape(name string, x shapes.Shape) shapes.Shape {
 	if name == dual && s.automatic() {

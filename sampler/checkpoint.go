@@ -29,17 +29,20 @@ type Checkpoint struct {
 	Parameters map[string]string `json:"parameters"` // settings of the sampler, see Parameters
 	Sigmas     []float64         `json:"sigmas"`
 	Seed       uint64            `json:"seed"`
-	Images     []uint32          `json:"images"`
-	Tiles      string            `json:"tiles,omitempty"` // how the denoiser's are cut, if they are
+	Images     []uint32          `json:"images"`            // of the sample in progress
+	Samples    int               `json:"samples,omitempty"` // how many there will be, if several
+	Sample     int               `json:"sample,omitempty"`  // the one in progress, from 0
+	Tiles      string            `json:"tiles,omitempty"`   // how the denoiser's are cut, if they are
 	Inputs     Inputs            `json:"inputs"`
 
-	Step    int           `json:"step"` // outer steps that are done, the index of the next
+	Step    int           `json:"step"` // outer steps of the sample that are done, the index of the next
 	Cost    Cost          `json:"cost"`
 	Elapsed time.Duration `json:"elapsed_ns"`
 	Compile time.Duration `json:"compile_ns"`
-	Records []StepRecord  `json:"records"`
+	Records []StepRecord  `json:"records"` // of all steps so far, complete samples included
 
-	// State holds the state tensors, but for those that the sampler lists as Scratch.
+	// State holds the state tensors, but for those that the sampler lists as Scratch, and what complete
+	// samples have left.
 	State map[string]checkpoint.Tensor `json:"-"`
 }
 
@@ -79,13 +82,17 @@ func (s *Snapshot) Checkpoint(f func(c *Checkpoint) error) error {
 	}
 	c.Step, c.Cost, c.Elapsed, c.Compile, c.Records = r.k+1, r.cost, time.Since(r.start), r.compile, r.records
 	c.State = map[string]checkpoint.Tensor{}
-	names := r.kept()
+	values := r.tally()
+	names := slices.Concat(r.kept(), slices.Sorted(maps.Keys(values)))
 	var collect func(i int) error
 	collect = func(i int) error {
 		if i == len(names) {
 			return f(c)
 		}
-		t := r.state[names[i]]
+		t, ok := values[names[i]]
+		if !ok {
+			t = r.state[names[i]]
+		}
 		return r.driver.engine.View(t, func(data []float32) error {
 			c.State[names[i]] = checkpoint.Tensor{Shape: t.Shape().Dimensions, Data: data}
 			return collect(i + 1)
@@ -115,7 +122,10 @@ func (r *Run) identity() (*Checkpoint, error) {
 	}
 	c := &Checkpoint{
 		Sampler: r.sampler.Name(), Parameters: map[string]string{}, Sigmas: r.sigmas,
-		Seed: r.job.Seed, Inputs: *r.problem,
+		Seed: r.job.Seed, Sample: r.sample, Inputs: *r.problem,
+	}
+	if r.samples > 1 {
+		c.Samples = r.samples
 	}
 	if t := r.driver.Tiling(); t != nil {
 		c.Tiles = fmt.Sprintf("%dx%d overlapping by %d", t.TileWidth, t.TileHeight, t.Overlap)
@@ -170,15 +180,23 @@ func (r *Run) resume(c *Checkpoint) error {
 	if err := c.check(want); err != nil {
 		return err
 	}
-	names := r.kept()
+	kept := r.kept()
+	names := kept
+	if r.sample > 0 {
+		names = append(slices.Clone(kept), samplesMean, samplesSquares)
+	}
 	for _, name := range names {
 		t, ok := c.State[name]
 		i := slices.IndexFunc(t.Data, func(v float32) bool { return v-v != 0 })
-		switch shape := r.state[name].Shape().Dimensions; {
+		shape := r.state[StateX].Shape()
+		if slices.Contains(kept, name) {
+			shape = r.state[name].Shape()
+		}
+		switch {
 		case !ok:
 			return fmt.Errorf("sampler: %w: its state %q is missing", ErrCheckpoint, name)
-		case !slices.Equal(t.Shape, shape) || len(t.Data) != r.state[name].Shape().Size():
-			return fmt.Errorf("sampler: %w: its state %q is %v with %d values, want %v", ErrCheckpoint, name, t.Shape, len(t.Data), shape)
+		case !slices.Equal(t.Shape, shape.Dimensions) || len(t.Data) != shape.Size():
+			return fmt.Errorf("sampler: %w: its state %q is %v with %d values, want %v", ErrCheckpoint, name, t.Shape, len(t.Data), shape.Dimensions)
 		case i >= 0:
 			return fmt.Errorf("sampler: %w: its state %q holds %g (element %d)", ErrCheckpoint, name, t.Data[i], i)
 		}
@@ -188,7 +206,15 @@ func (r *Run) resume(c *Checkpoint) error {
 			return fmt.Errorf("sampler: %w: its state %q is unknown", ErrCheckpoint, name)
 		}
 	}
-	for _, name := range names {
+	if r.sample > 0 {
+		host := func(t checkpoint.Tensor) *tensors.Tensor {
+			return tensors.FromFlatDataAndDimensions(t.Data, t.Shape...)
+		}
+		r.mean, r.squares = host(c.State[samplesMean]), host(c.State[samplesSquares])
+		delete(c.State, samplesMean)
+		delete(c.State, samplesSquares)
+	}
+	for _, name := range kept {
 		t, err := r.driver.engine.Make(func(data []float32) error { copy(data, c.State[name].Data); return nil }, c.State[name].Shape...)
 		if err != nil {
 			return fmt.Errorf("sampler: resuming: %w", err)
@@ -199,6 +225,14 @@ func (r *Run) resume(c *Checkpoint) error {
 	r.first, r.cost, r.records = c.Step, c.Cost, slices.Clone(c.Records)
 	r.earlier, r.start, r.compile = c.Elapsed, r.start.Add(-c.Elapsed), r.compile+c.Compile
 	return nil
+}
+
+// ofSample says in an error which sample is in progress, if there are several.
+func (c *Checkpoint) ofSample() string {
+	if c.Samples <= 1 {
+		return ""
+	}
+	return fmt.Sprintf(" of sample %d", c.Sample+1)
 }
 
 // check compares a checkpoint with the run that is to go on from it, of which want is the identity. It
@@ -238,8 +272,8 @@ func (c *Checkpoint) check(want *Checkpoint) error {
 		return fmt.Errorf("sampler: %w: it is of another operator (mask, kernel or size)", ErrCheckpoint)
 	case c.Inputs.Prior != want.Inputs.Prior:
 		return fmt.Errorf("sampler: %w: it is of another prior", ErrCheckpoint)
-	case c.Step < 1 || c.Step >= len(c.Sigmas) || len(c.Records) != c.Step:
-		return fmt.Errorf("sampler: %w: it has %d records after %d of %d steps", ErrCheckpoint, len(c.Records), c.Step, len(c.Sigmas)-1)
+	case c.Step < 1 || c.Step >= len(c.Sigmas) || len(c.Records) != c.Sample*(len(c.Sigmas)-1)+c.Step:
+		return fmt.Errorf("sampler: %w: it has %d records after %d of %d steps%s", ErrCheckpoint, len(c.Records), c.Step, len(c.Sigmas)-1, c.ofSample())
 	case c.Elapsed < 0 || c.Compile < 0 || c.Cost.Forwards < 0 || c.Cost.VJPs < 0:
 		return fmt.Errorf("sampler: %w: its times or costs are negative", ErrCheckpoint)
 	}

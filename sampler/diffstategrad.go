@@ -61,6 +61,9 @@ func (f DiffStateGrad) Applies(op operator.Operator) error {
 	return nil
 }
 
+// Deterministic implements Deterministic.
+func (f DiffStateGrad) Deterministic() bool { return IsDeterministic(f.Sampler) }
+
 // Spared implements Sparing.
 func (f DiffStateGrad) Spared() (state, reports []string) {
 	if s, ok := f.Sampler.(Sparing); ok {

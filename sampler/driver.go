@@ -132,8 +132,8 @@ func WithTiles(t Tiles) Option { return func(d *Driver) { d.tiles = t } }
 // Close; the engine, the denoiser and the operator stay the caller's. The error of tiles that do not
 // serve is an ErrSettings.
 func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator, options ...Option) (*Driver, error) {
-	if d.Channels() != 3 {
-		return nil, fmt.Errorf("sampler: %w: prior %s has %d channels, the operators take 3", ErrProblem, d.Name(), d.Channels())
+	if d.Channels() != imageChannels {
+		return nil, fmt.Errorf("sampler: %w: prior %s has %d channels, the operators take %d", ErrProblem, d.Name(), d.Channels(), imageChannels)
 	}
 	if err := e.Share(slices.Concat(d.Weights(), op.Data())...); err != nil {
 		return nil, fmt.Errorf("sampler: %w", err)
@@ -181,6 +181,8 @@ type Job struct {
 	// to N-1. An image restored alone under its index gives what it gives in a batch.
 	Seed   uint64
 	Images []uint32
+	// Samples asks for several restorations of every measurement; the zero value for one.
+	Samples Samples
 	// XStart is the starting state at the first noise level, [N,H,W,C] of the operator's image
 	// size, float32. Nil means sigma n with n drawn from the seed.
 	XStart *tensors.Tensor
@@ -240,7 +242,7 @@ func (d *Driver) finite(t *tensors.Tensor) error {
 	})
 }
 
-// Run restores a batch. The errors it returns wrap ErrSettings, ErrProblem, ErrDiverged or ErrCheckpoint where
+// Run restores a batch, as often as the job asks for samples. The errors it returns wrap ErrSettings, ErrProblem, ErrDiverged or ErrCheckpoint where
 // they apply; when ctx ends, the run stops before its next program and returns ctx.Err().
 func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	if err := s.Validate(); err != nil {
@@ -255,16 +257,33 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	start := time.Now()
+	c, err := newCourse(s, j, n)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := d.program(s, s.Stages()[0], n); err != nil {
 		return nil, err
 	}
-	r, err := newRun(ctx, d, s, j, n)
+	c.compile = time.Since(c.start)
+	for {
+		r, err := d.runOnce(ctx, s, j, n, c)
+		if err != nil {
+			return nil, err
+		}
+		if r, err = c.take(r, j); err != nil || r != nil {
+			return r, err
+		}
+		j.Resume = nil
+	}
+}
+
+// runOnce runs the next sample of a course.
+func (d *Driver) runOnce(ctx context.Context, s Sampler, j Job, n int, c *course) (*Result, error) {
+	r, err := newRun(ctx, d, s, j, n, c)
 	if err != nil {
 		return nil, err
 	}
 	defer r.release()
-	r.compile, r.start = r.start.Sub(start), start
 	if j.Resume != nil {
 		if err := r.resume(j.Resume); err != nil {
 			return nil, err
@@ -272,14 +291,14 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	}
 	for r.k = r.first; r.k < r.steps(); r.k++ {
 		r.noise = nil
-		r.record = StepRecord{K: r.k, Steps: r.steps(), Sigma: r.Sigma(), SigmaNext: r.SigmaNext()}
+		r.record = StepRecord{Sample: r.sample, K: r.k, Steps: r.steps(), Sigma: r.Sigma(), SigmaNext: r.SigmaNext()}
 		if err := s.Step(r); err != nil {
 			return nil, err
 		}
 		r.record.Cost, r.record.Elapsed = r.cost, time.Since(r.start)
 		r.records = append(r.records, r.record)
 		for _, o := range j.Observers {
-			if err := o.ObserveStep(&Snapshot{StepRecord: r.record, Earlier: r.earlier, run: r}); err != nil {
+			if err := o.ObserveStep(&Snapshot{StepRecord: r.record, Earlier: r.earlier, Samples: r.samples, run: r}); err != nil {
 				return nil, err
 			}
 		}

@@ -159,6 +159,30 @@ func gaussianSettings() Settings {
 	return s
 }
 
+// affineRun visits the maps from the starting state to x and x0hat after every step of a run without
+// momentum for image i.
+func (p problem) affineRun(s Settings, i int, visit func(k int, x, x0hat affine)) {
+	f := identity(p.prior.mean.Len())
+	sigmas := Poly7(s.Steps, s.SigmaMax, s.SigmaMin)
+	for k := range s.Steps {
+		d := p.prior.denoiser(sigmas[k])
+		g := gradient(p.prior, p.op, p.y[i], sigmas[k])
+		step := s.StepSize * (1 - 0.99*float64(k)/float64(s.Steps))
+		before := f
+		for range s.Warmup {
+			before = f
+			f = f.plus(-step, g.after(f))
+		}
+		from := f
+		if s.Denoise == DenoiseStale {
+			from = before
+		}
+		x0hat := d.after(from)
+		f = f.plus(-(1 - sigmas[k+1]/sigmas[k]), from.plus(-1, x0hat))
+		visit(k, f, x0hat)
+	}
+}
+
 // Without momentum every state is an affine map of the starting state, known in closed form
 // under a Gaussian prior.
 func TestAffineRecursion(t *testing.T) {
@@ -179,28 +203,10 @@ func TestAffineRecursion(t *testing.T) {
 			worst := 0.0
 			for i := range batch {
 				xStart := mat.NewVecDense(dim, double(flat(t, p.job.XStart)[i*dim:][:dim]))
-				f := identity(dim)
-				sigmas := Poly7(s.Steps, s.SigmaMax, s.SigmaMin)
-				for k := range s.Steps {
-					d := p.prior.denoiser(sigmas[k])
-					g := gradient(p.prior, p.op, p.y[i], sigmas[k])
-					step := s.StepSize * (1 - 0.99*float64(k)/float64(s.Steps))
-					before := f
-					for range s.Warmup {
-						before = f
-						f = f.plus(-step, g.after(f))
-					}
-					from := f
-					if denoise == DenoiseStale {
-						from = before
-					}
-					x0hat := d.after(from)
-					f = f.plus(-(1 - sigmas[k+1]/sigmas[k]), from.plus(-1, x0hat))
-
-					want := f.apply(xStart).RawVector().Data
-					worst = max(worst, relative(got.x[k][i*dim:][:dim], want))
+				p.affineRun(s, i, func(k int, x, x0hat affine) {
+					worst = max(worst, relative(got.x[k][i*dim:][:dim], x.apply(xStart).RawVector().Data))
 					worst = max(worst, relative(got.x0hat[k][i*dim:][:dim], x0hat.apply(xStart).RawVector().Data))
-				}
+				})
 				post := posteriorMean(t, p.prior, p.op, p.y[i], p.sigmaY).RawVector().Data
 				t.Logf("image %d: relative distance to the posterior mean %.3g, of the prior's mean %.3g", i,
 					relative(flat(t, res.X)[i*dim:][:dim], post), relative(single(p.prior.mean.RawVector().Data), post))

@@ -224,10 +224,5 @@ func (r *Run) normals(s shapes.Shape) (*tensors.Tensor, error) {
 	}, s.Dimensions...)
 }
 
-// imageIndex names the random streams of image i of the batch.
-func (r *Run) imageIndex(i int) uint32 {
-	if r.job.Images != nil {
-		return r.job.Images[i]
-	}
-	return uint32(i)
-}
+// imageIndex names the random streams of image i of the batch in the sample in progress.
+func (r *Run) imageIndex(i int) uint32 { return SampleIndex(r.job.image(i), r.sample) }

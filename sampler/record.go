@@ -10,7 +10,8 @@ import (
 // StepRecord is what the driver and the sampler note about one outer step. Slices have a value
 // for every image of the batch.
 type StepRecord struct {
-	K         int     `json:"k"` // outer step, from 0
+	Sample    int     `json:"sample,omitempty"` // of Job.Samples, from 0
+	K         int     `json:"k"`                // outer step, from 0
 	Steps     int     `json:"steps"`
 	Sigma     float64 `json:"sigma"`
 	SigmaNext float64 `json:"sigma_next"`
@@ -62,8 +63,12 @@ type Snapshot struct {
 	StepRecord
 	// Earlier is the part of Elapsed that precedes the checkpoint from which the run went on.
 	Earlier time.Duration
+	Samples int // how many the job comes to
 	run     *Run
 }
+
+// Last says whether the step is the last of the job.
+func (s *Snapshot) Last() bool { return s.K == s.Steps-1 && s.Sample >= s.Samples-1 }
 
 // X returns the state after the step, [N,H,W,C].
 func (s *Snapshot) X() (*tensors.Tensor, error) { return s.run.image(StateX) }
@@ -80,16 +85,19 @@ func (s *Snapshot) ViewX0hat(f func(data []float32) error) error {
 // Progress says how far a run is. Done and Total are in units of Cost.Work; their ratio is the
 // share of the work done.
 type Progress struct {
-	Step, Steps int // outer step in progress, from 0, and their number
-	Done, Total float64
-	Cost        Cost // denoiser evaluations so far, without one in progress
+	Sample, Samples int // sample in progress, from 0, and their number
+	Step, Steps     int // outer step in progress, from 0, and their number in a sample
+	Done, Total     float64
+	Cost            Cost // denoiser evaluations so far, without one in progress
 }
 
 // Result is what a run returns.
 type Result struct {
-	X       *tensors.Tensor // the restored images, [N,H,W,C], not clipped
-	X0hat   *tensors.Tensor // the last estimate of the clean images, [N,H,W,C], not clipped
-	Records []StepRecord    // one per outer step
+	X       *tensors.Tensor // the restored images, [N,H,W,C], not clipped; the mean of several samples
+	X0hat   *tensors.Tensor // the last estimate of the clean images, [N,H,W,C], not clipped; nil of several samples
+	Spread  *tensors.Tensor // standard deviation of several samples about their mean, [N,H,W,C], unbiased in its square; nil of one
+	Samples int             // how many there are
+	Records []StepRecord    // one per outer step, of all samples
 	Cost    Cost
 	Elapsed time.Duration // the whole run, compilation and what preceded a checkpoint included
 	Compile time.Duration // time spent compiling

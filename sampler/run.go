@@ -45,29 +45,23 @@ type Run struct {
 	state   map[string]*tensors.Tensor
 	spared  spared
 	noise   []*rng.Stream // by image, of the outer step in progress, once drawn from
-	problem *Inputs       // once hashed
-	first   int           // the outer step to begin with
 
-	k       int
-	record  StepRecord
-	records []StepRecord
-	cost    Cost
-	total   Cost
-	start   time.Time
-	compile time.Duration
-	earlier time.Duration // before a checkpoint
+	*course
+	k      int
+	record StepRecord
+	total  Cost // of all samples
 }
 
-func newRun(ctx context.Context, d *Driver, s Sampler, j Job, batch int) (*Run, error) {
+func newRun(ctx context.Context, d *Driver, s Sampler, j Job, batch int, of *course) (*Run, error) {
 	r := &Run{
-		ctx: ctx, driver: d, sampler: s, job: j, batch: batch,
-		sigmas: s.Sigmas(), stages: map[string]Stage{}, state: map[string]*tensors.Tensor{}, start: time.Now(),
+		ctx: ctx, driver: d, sampler: s, job: j, batch: batch, course: of,
+		sigmas: s.Sigmas(), stages: map[string]Stage{}, state: map[string]*tensors.Tensor{},
 	}
 	for _, st := range s.Stages() {
 		r.stages[st.Name] = st
 	}
 	c := s.StepCost()
-	r.total = Cost{c.Forwards * r.steps(), c.VJPs * r.steps()}
+	r.total = Cost{c.Forwards * r.steps() * r.samples, c.VJPs * r.steps() * r.samples}
 	r.spared = d.spared(s)
 	for _, name := range append(s.State(), StateX0hat) {
 		if r.spared.state[name] {
@@ -199,7 +193,7 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 // progress tells the caller how far the run is; work is that of a stage in progress.
 func (r *Run) progress(work float64) {
 	if r.job.Progress != nil {
-		r.job.Progress(Progress{Step: r.k, Steps: r.steps(), Done: r.cost.Work() + work, Total: r.total.Work(), Cost: r.cost})
+		r.job.Progress(Progress{Sample: r.sample, Samples: r.samples, Step: r.k, Steps: r.steps(), Done: r.cost.Work() + work, Total: r.total.Work(), Cost: r.cost})
 	}
 }
 
@@ -317,7 +311,7 @@ func (r *Run) result() (*Result, error) {
 		return nil, err
 	}
 	return &Result{
-		X: x, X0hat: x0hat, Records: r.records,
+		X: x, X0hat: x0hat, Samples: r.samples, Records: r.records,
 		Cost: r.cost, Elapsed: time.Since(r.start), Compile: r.compile,
 	}, nil
 }

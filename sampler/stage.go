@@ -30,6 +30,8 @@ func (c Cost) Work() float64 { return float64(c.Forwards + 3*c.VJPs) }
 // NFE is the number of network function evaluations, with or without a VJP.
 func (c Cost) NFE() int { return c.Forwards + c.VJPs }
 
+func (c Cost) minus(o Cost) Cost { return Cost{c.Forwards - o.Forwards, c.VJPs - o.VJPs} }
+
 func (c Cost) plus(o Cost) Cost { return Cost{c.Forwards + o.Forwards, c.VJPs + o.VJPs} }
 
 // Stage is one program of a sampler. It is compiled once for a driver and batch size, so what
