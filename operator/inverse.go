@@ -69,7 +69,7 @@ func (v *BoundInverse) Solve(y, rho *graph.Node) *graph.Node {
 	if v.factors == nil {
 		return conjugateGradients(func(p *graph.Node) *graph.Node {
 			return graph.Add(v.op.Apply(v.data, v.Adjoint(p)), graph.Mul(rho, p))
-		}, y)
+		}, y, cgSteps)
 	}
 	s, _ := v.factors.Values(v.own)
 	c := graph.Div(v.factors.Left(v.own, y), graph.Add(graph.Mul(s, s), rho))
@@ -120,20 +120,20 @@ func (s Spectrum) Right(x *graph.Node) *graph.Node { return s.factors.Right(s.da
 // RightBack builds V c.
 func (s Spectrum) RightBack(c *graph.Node) *graph.Node { return s.factors.RightBack(s.data, c) }
 
-// cgSteps is the number of conjugate-gradient steps. Their number is fixed, so that an image's
-// result does not depend on the others of its batch.
+// cgSteps is the number of conjugate-gradient steps for a linear operator. Numbers of steps are fixed, so
+// that an image's result does not depend on the others of its batch.
 const cgSteps = 30
 
-// conjugateGradients builds the solution of m x = b for a symmetric positive definite map m, image by
-// image (Hestenes and Stiefel, 1952). An image stops where its residual has fallen to rounding.
-func conjugateGradients(m func(*graph.Node) *graph.Node, b *graph.Node) *graph.Node {
+// conjugateGradients builds the solution of m x = b for a symmetric positive definite map m by a number
+// of steps, image by image (Hestenes and Stiefel, 1952). An image stops where its residual has fallen to rounding.
+func conjugateGradients(m func(*graph.Node) *graph.Node, b *graph.Node, steps int) *graph.Node {
 	dot := func(a, b *graph.Node) *graph.Node {
 		return graph.InsertAxes(graph.ReduceSum(graph.Mul(a, b), 1, 2, 3), -1, -1, -1)
 	}
 	x, r, p := graph.ZerosLike(b), b, b
 	rr := dot(r, r)
 	floor := graph.AddScalar(graph.MulScalar(rr, 1e-13), 1e-30)
-	for range cgSteps {
+	for range steps {
 		mp := m(p)
 		going := graph.GreaterThan(rr, floor)
 		zero := graph.ZerosLike(rr)

@@ -23,7 +23,8 @@ import (
 //
 //	x0' = x^(N) - (x^ - D(x^; sigma)),      x_(k+1) = x0' + sigma_next z.
 //
-// A run for a linear operator starts from an estimate, see smoothEstimate. Where A is the identity, x = y
+// A run for a linear operator, or one that is an operator.Estimator, starts from an estimate, see
+// Builder.estimate. Where A is the identity, x = y
 // is the state at sigma = sigma_y and y holds nothing more: the run is a single denoise step.
 const AutoStep = -1
 
@@ -36,13 +37,14 @@ type autoProblem struct {
 	sigmaY   float64 // noise of y
 	floor    float64 // smallest regularisation of A A^T, see pinvScale
 	linear   bool
+	estimate bool   // the run starts from an estimate
 	same     bool   // A is the identity
 	measured [3]int // size of y
 }
 
 // For resolves what depends on the problem. A StepSize of 0 becomes the operator's published one. With
-// AutoStep the settings learn about noise and operator, and the noise levels go from 1 at most, for a
-// linear operator, to that of the best measured detail, sigma_y/s with s the largest singular value of
+// AutoStep the settings learn about noise and operator, and the noise levels go from 1 at most, where
+// there is an estimate to start from, to that of the best measured detail, sigma_y/s with s the largest singular value of
 // A, at least; for the identity there is the one level sigma_y. Where that is 0, which says that it is not
 // known, the step is the published one. For a second time it changes nothing.
 func (s Settings) For(p Problem) Settings {
@@ -58,6 +60,7 @@ func (s Settings) For(p Problem) Settings {
 		}
 		s.auto.floor = pinvScale(p.Operator)
 		s.auto.linear = p.Operator.Linear()
+		s.auto.estimate = hasEstimate(p.Operator)
 		s.auto.measured[0], s.auto.measured[1], s.auto.measured[2] = p.Operator.MeasurementSize()
 		s.auto.sigmaY = max(p.SigmaY, smallestNoise*math.Sqrt(largest(p.Operator)))
 		if !(s.Steps > 0 && s.SigmaMin > 0 && s.SigmaMax > s.SigmaMin) {
@@ -66,7 +69,7 @@ func (s Settings) For(p Problem) Settings {
 		switch finest := s.auto.sigmaY / math.Sqrt(largest(p.Operator)); {
 		case s.auto.same:
 			s.Steps, s.SigmaMax, s.SigmaMin = 1, finest, finest/2
-		case s.auto.linear:
+		case s.auto.estimate:
 			s.SigmaMin = max(s.SigmaMin, finest)
 			s.SigmaMax = max(min(s.SigmaMax, autoSigmaMax), 2*s.SigmaMin)
 		}
@@ -117,9 +120,8 @@ var autoWarmup = Stage{
 		x0hat := b.Denoise(x, b.Scalar("sigma"))
 		ax := b.Apply(x0hat)
 		u := graph.Mul(b.Scalar("keep"), b.State(dual))
-		v := graph.StopGradient(b.whiten(x0hat, graph.Sub(graph.Sub(b.Y(), ax), graph.Mul(noise, u)), step, noise))
+		g, v := b.likelihood(x, x0hat, ax, graph.Sub(graph.Sub(b.Y(), ax), graph.Mul(noise, u)), step, noise)
 		b.Report(reportLoss, b.misfit(x0hat))
-		g := b.Gradient(graph.Neg(dot(ax, v)), x)
 
 		size := float64(x.Shape().Size() / x.Shape().Dimensions[0])
 		length := graph.Mul(graph.MulScalar(norm(g), 1/math.Sqrt(size)), graph.Sqrt(step)) // in units of r
@@ -130,19 +132,28 @@ var autoWarmup = Stage{
 	},
 }
 
-// whiten builds (r2 A A^T + noise I)^-1 r. For an operator that is not linear A is its derivative at
-// x0hat, and the solution that of a single step of conjugate gradients, r times the number that
-// minimises the quadratic form: exact where A A^T treats all of r alike.
-func (b *Builder) whiten(x0hat, r, r2, noise *Node) *Node {
+// likelihood builds v = (r2 A A^T + noise I)^-1 r and g = - J^T A^T v, J the Jacobian of x0hat at x and ax = A(x0hat).
+//
+// For an operator that is not linear A is its derivative at x0hat, and what is solved for is the step
+// w = A^T v of the estimate, (r2 A^T A + noise I) w = A^T r, by some conjugate gradients: entries of y
+// that no step of the estimate changes, such as clipped ones, have no part in it. Then v is what such
+// a step leaves of r, by noise: (r - r2 A w)/noise.
+func (b *Builder) likelihood(x, x0hat, ax, r, r2, noise *Node) (g, v *Node) {
 	if b.operator.Linear() {
-		return graph.Div(b.Inverse().Solve(r, graph.Div(noise, r2)), r2)
+		v = graph.StopGradient(graph.Div(b.Inverse().Solve(r, graph.Div(noise, r2)), r2))
+		return b.Gradient(graph.Neg(dot(ax, v)), x), v
 	}
-	at, r := graph.StopGradient(x0hat), graph.StopGradient(r)
-	w := graph.Gradient(graph.ReduceAllSum(graph.Mul(b.Apply(at), r)), at)[0] // A^T r
-	rr, ww := dot(r, r), dot(w, w)
-	form := graph.Add(graph.Mul(r2, ww), graph.Mul(noise, rr)) // r^T (r2 A A^T + noise I) r
-	return graph.Mul(perImage(graph.Div(rr, graph.MaxScalar(form, 1e-30))), r)
+	d := operator.NewDerivative(b.operator, b.data, x0hat)
+	r = graph.StopGradient(r)
+	w := graph.StopGradient(graph.Div(d.SolveNormal(r, graph.Div(noise, r2), derivativeSteps), r2))
+	v = graph.Div(graph.Sub(r, graph.Mul(r2, d.Apply(w))), noise)
+	return b.Gradient(graph.Neg(dot(x0hat, w)), x), v
 }
+
+// derivativeSteps is the number of conjugate-gradient steps for an operator that is not linear. One is
+// enough where its derivative treats alike all that it passes, as saturation does; more help little,
+// because the derivative changes with the step.
+const derivativeSteps = 3
 
 // autoFresh is the denoise step from x^(N).
 var autoFresh = Stage{
@@ -201,7 +212,7 @@ func (s SPGD) start(r *Run, noise float64) (err error) {
 	switch {
 	case s.auto.same:
 		_, err = r.Exec(autoSame.Name, nil)
-	case s.auto.linear:
+	case s.auto.estimate:
 		_, err = r.Exec(autoStart.Name, Scalars{"lambda": noise / (gradientSpread * gradientSpread), "noise": estimateNoise})
 	}
 	return err

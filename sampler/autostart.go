@@ -1,6 +1,10 @@
 package sampler
 
-import "github.com/gomlx/gomlx/pkg/core/graph"
+import (
+	"github.com/gomlx/gomlx/pkg/core/graph"
+
+	"github.com/seed-0f004ec9/spgd/operator"
+)
 
 // The estimate that a run with AutoStep starts from is the image of the smallest
 //
@@ -19,10 +23,24 @@ const (
 var autoStart = Stage{
 	Name: "auto start", State: []string{StateX}, Scalars: []string{"lambda", "noise"},
 	Build: func(b *Builder) {
-		estimate := smoothEstimate(b, b.Scalar("lambda"))
+		estimate := b.estimate(b.Scalar("lambda"))
 		b.SetState(StateX0hat, estimate)
 		b.SetState(StateX, graph.Add(estimate, graph.Mul(b.Scalar("noise"), b.State(StateX))))
 	},
+}
+
+// hasEstimate says whether the measurement gives an estimate to start from.
+func hasEstimate(op operator.Operator) bool {
+	_, ok := op.(operator.Estimator)
+	return ok || op.Linear()
+}
+
+// estimate builds the image that a run starts from: for an operator that is not linear its own.
+func (b *Builder) estimate(lambda *Node) *Node {
+	if b.operator.Linear() {
+		return smoothEstimate(b, lambda)
+	}
+	return b.operator.(operator.Estimator).Estimate(b.data, b.Y())
 }
 
 // autoSame is the start for y = x0 + noise: y itself, which is x at the noise level sigma_y.
