@@ -23,6 +23,9 @@ import (
 //
 //	x0' = x^(N) - (x^ - D(x^; sigma)),      x_(k+1) = x0' + sigma_next z.
 //
+// Each level's x0' has errors of its own, from its noise, which grow with sigma: with Settings.Average the
+// result is the mean of all x0', weighted by 1/sigma.
+//
 // A run for a linear operator, or one that is an operator.Estimator, starts from an estimate, see
 // Builder.estimate. Where A is the identity, x = y
 // is the state at sigma = sigma_y and y holds nothing more: the run is a single denoise step.
@@ -68,7 +71,7 @@ func (s Settings) For(p Problem) Settings {
 		}
 		switch finest := s.auto.sigmaY / math.Sqrt(largest(p.Operator)); {
 		case s.auto.same:
-			s.Steps, s.SigmaMax, s.SigmaMin = 1, finest, finest/2
+			s.Steps, s.SigmaMax, s.SigmaMin, s.Average = 1, finest, finest/2, false
 		case s.auto.estimate:
 			s.SigmaMin = max(s.SigmaMin, finest)
 			s.SigmaMax = max(min(s.SigmaMax, autoSigmaMax), 2*s.SigmaMin)
@@ -158,8 +161,8 @@ const derivativeSteps = 3
 // autoFresh is the denoise step from x^(N).
 var autoFresh = Stage{
 	Name:    "auto denoise fresh",
-	State:   []string{StateX, push, lastPush, lastDir},
-	Scalars: []string{"sigma", "next"},
+	State:   []string{StateX, push, lastPush, lastDir, mean},
+	Scalars: []string{"sigma", "next", "share", "final"},
 	Noise:   []string{"z"},
 	Cost:    Cost{Forwards: 1},
 	Build: func(b *Builder) {
@@ -174,17 +177,21 @@ var autoFresh = Stage{
 // autoStale is the denoise step along the direction of x^(N-1).
 var autoStale = Stage{
 	Name:    "auto denoise stale",
-	State:   []string{StateX, direction, push, lastPush, lastDir},
-	Scalars: []string{"next"},
+	State:   []string{StateX, direction, push, lastPush, lastDir, mean},
+	Scalars: []string{"next", "share", "final"},
 	Noise:   []string{"z"},
 	Build:   func(b *Builder) { renoise(b, b.State(direction)) },
 }
 
-// renoise moves x along d = x - x0hat to the estimate, and puts noise of the next level on it.
+// renoise moves x along d = x - x0hat to the estimate x0', takes it into the mean with the weight "share", and
+// puts noise of the next level on it. Where "final" is 1, x becomes the mean.
 func renoise(b *Builder, d *Node) {
-	x0 := graph.Sub(b.State(StateX), d)
+	x0, before := graph.Sub(b.State(StateX), d), b.State(mean)
+	after := graph.Add(before, graph.Mul(b.Scalar("share"), graph.Sub(x0, before)))
+	b.SetState(mean, after)
 	b.SetState(StateX0hat, x0)
-	b.SetState(StateX, graph.Add(x0, graph.Mul(b.Scalar("next"), b.Noise("z"))))
+	x := graph.Add(x0, graph.Mul(b.Scalar("final"), graph.Sub(after, x0)))
+	b.SetState(StateX, graph.Add(x, graph.Mul(b.Scalar("next"), b.Noise("z"))))
 	b.reportAngles(d)
 }
 
@@ -193,6 +200,7 @@ func (s SPGD) autoStep(r *Run) error {
 	sigma, noise := r.Sigma(), s.auto.sigmaY*s.auto.sigmaY
 	step := 2 * sigma * sigma / (1 + sigma*sigma)
 	in := Scalars{"sigma": sigma, "next": r.SigmaNext(), "noise": max(noise, s.auto.floor*step), "step": step}
+	in["share"], in["final"] = r.share(), one(s.Average && r.SigmaNext() == 0)
 	if r.K() == 0 && !r.Started() {
 		if err := s.start(r, noise); err != nil {
 			return err
@@ -205,6 +213,15 @@ func (s SPGD) autoStep(r *Run) error {
 		return s.steps(r, autoWarmup, s.Warmup, autoFresh, in)
 	}
 	return s.steps(r, autoWarmup, s.Warmup, autoStale, in)
+}
+
+// share is the weight of this level's estimate in the mean of those so far, each weighted by 1/sigma.
+func (r *Run) share() float64 {
+	sum := 0.0
+	for _, sigma := range r.sigmas[:r.k+1] {
+		sum += 1 / sigma
+	}
+	return 1 / (r.Sigma() * sum)
 }
 
 // start replaces the noise that x starts from by an estimate with less of it.

@@ -161,6 +161,54 @@ func TestAutoPosteriorMean(t *testing.T) {
 	}
 }
 
+// The result is the mean of all levels' estimates, weighted by 1/sigma, and does not change the run that they
+// are from; without Average it is the last of them.
+func TestAutoAverage(t *testing.T) {
+	for _, denoise := range []DenoiseFrom{DenoiseStale, DenoiseFresh} {
+		p := newProblem(t, 2)
+		s := autoSettings(Problem{p.op, p.sigmaY}, 5, 2)
+		s.Denoise = denoise
+		var estimates [2][][]float32
+		var results [2][]float32
+		for i, average := range []bool{false, true} {
+			s.Average = average
+			job := p.job
+			job.Observers = []Observer{ObserverFunc(func(snap *Snapshot) error {
+				x0hat, err := snap.X0hat()
+				if err != nil {
+					return err
+				}
+				estimates[i] = append(estimates[i], slices.Clone(flat(t, x0hat)))
+				return nil
+			})}
+			res, err := newDriver(t, p.prior, p.op).Run(context.Background(), SPGD{s}, job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			results[i] = flat(t, res.X)
+		}
+		want, weights := make([]float64, len(results[0])), 0.0
+		for k, sigma := range (SPGD{s}).Sigmas()[:5] {
+			if !slices.Equal(estimates[0][k], estimates[1][k]) {
+				t.Errorf("%s: the mean changes estimate %d", denoise, k)
+			}
+			weights += 1 / sigma
+			for i, v := range estimates[0][k] {
+				want[i] += float64(v) / sigma
+			}
+		}
+		for i := range want {
+			want[i] /= weights
+		}
+		if e := relative(results[1], want); e > 1e-6 {
+			t.Errorf("%s: off by %.3g", denoise, e)
+		}
+		if !slices.Equal(results[0], estimates[0][4]) {
+			t.Errorf("%s: without the mean the result is not the last estimate", denoise)
+		}
+	}
+}
+
 // scaledOperator is op with measurements in another unit.
 type scaledOperator struct {
 	operator.Operator

@@ -59,16 +59,21 @@ type Settings struct {
 	ADM     ADM         `set:"adm"`
 	Denoise DenoiseFrom `set:"denoise"`
 
+	// Average makes the mean of all levels' estimates, weighted by 1/sigma, the result of a run with AutoStep.
+	// Without it the result is the estimate of the last level.
+	Average bool `set:"average"`
+
 	auto autoProblem // of AutoStep, by For
 }
 
 // DefaultSettings takes its step sizes from the problem (AutoStep): 30 noise levels of 2 likelihood
 // steps, from sigma 10 or, where the measurement gives an estimate to start from, 1. Momentum is from
-// the whole-vector cosine, and the denoise step uses the last likelihood step's estimate.
+// the whole-vector cosine, the denoise step uses the last likelihood step's estimate, and the result
+// is the mean of all levels' estimates.
 func DefaultSettings() Settings {
 	s := PaperSettings()
 	s.Steps, s.Warmup, s.SigmaMax, s.SigmaMin = 30, 2, 10, 0.05
-	s.StepSize, s.Denoise = AutoStep, DenoiseStale
+	s.StepSize, s.Denoise, s.Average = AutoStep, DenoiseStale, true
 	return s
 }
 
@@ -102,7 +107,7 @@ func Preset(name string) (Settings, error) {
 		return DefaultSettings(), nil
 	case "draft":
 		s := DefaultSettings()
-		s.Steps, s.Warmup = 10, 1
+		s.Steps, s.Warmup, s.Average = 10, 1, false // so few early estimates are too coarse for a mean
 		return s, nil
 	case "paper":
 		return PaperSettings(), nil

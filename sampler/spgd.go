@@ -28,6 +28,7 @@ const (
 	lastPush  = "last push"
 	lastDir   = "last direction"
 	dual      = "dual" // u of AutoStep, in the shape of y
+	mean      = "mean" // of the levels' estimates
 )
 
 // Names of the reports beside the driver's.
@@ -48,7 +49,7 @@ func (s SPGD) Sigmas() []float64 { return Poly7(s.Steps, s.SigmaMax, s.SigmaMin)
 func (s SPGD) State() []string {
 	names := []string{momentum, push, direction, lastPush, lastDir}
 	if s.automatic() {
-		names = append(names, dual)
+		names = append(names, dual, mean)
 	}
 	return names
 }
@@ -63,6 +64,9 @@ func (s SPGD) Spared() (state, reports []string) {
 	}
 	if s.automatic() && s.Warmup == 1 {
 		state = append(state, dual)
+	}
+	if s.automatic() && !s.Average {
+		state = append(state, mean)
 	}
 	if s.ADM == ADMOff || s.Warmup == 1 {
 		state, reports = append(state, momentum), append(reports, reportAlpha)
