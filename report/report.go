@@ -153,6 +153,9 @@ type Sampler struct {
 	StepSizeRule string `json:"step_size_rule"` // how it was chosen: "given", "auto", "2.5/lambda_max, lambda_max=1", ...
 	MinStepRatio Number `json:"min_step_ratio"` // of the last step size to the first
 
+	// Average says that the result is the mean of all levels' estimates.
+	Average bool `json:"average,omitempty"`
+
 	// Parameters are the settings of a method other than SPGD, by name: numbers, booleans and words.
 	// Of such a method the fields above but for Name and Steps are zero.
 	Parameters map[string]any `json:"parameters,omitempty"`

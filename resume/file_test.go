@@ -61,7 +61,7 @@ func TestFileRoundTrip(t *testing.T) {
 	if f.Record.Program != record.Program || f.Record.Engine.ISA != record.Engine.ISA || f.Record.Seed != 3 || f.Record.Input.SHA256 != "abc" {
 		t.Errorf("record %+v, want %+v", f.Record, record)
 	}
-	if got := slices.Sorted(maps.Keys(c.State)); !slices.Equal(got, []string{"last direction", "last push", "x", "x0hat"}) {
+	if got := slices.Sorted(maps.Keys(c.State)); !slices.Equal(got, []string{"last direction", "last push", "mean", "x", "x0hat"}) {
 		t.Errorf("the state is %v", got)
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))

@@ -57,6 +57,8 @@ func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
 	addChoice(f, &o.adm, "adm", "momentum", string(d.ADM), "cosine that adapts the momentum", []string{string(sampler.ADMOff), string(sampler.ADMPixel), string(sampler.ADMGlobal)})
 	addChoice(f, &o.denoise, "denoise", "denoise step", string(d.Denoise), "estimate that the denoise step moves towards: of the last iterate, or of the one before",
 		[]string{string(sampler.DenoiseFresh), string(sampler.DenoiseStale)})
+	f.BoolVar(&o.settings.Average, "average", d.Average, "with --step-size auto, make the mean of all noise levels' estimates the result, weighted by\n"+
+		"1/sigma, instead of the last level's (not with --quality draft unless it is given)")
 	f.StringVar(&o.stepSize, "step-size", stepSizeAuto, "likelihood step: auto takes every step from noise level, noise and operator, and starts from an\n"+
 		"estimate where there is one; a `SIZE` is that of the first noise level, which falls linearly to\n"+
 		"1 % (with --preset paper or released by default the published one, c/lambda_max, see above)")
@@ -99,6 +101,7 @@ func (o *samplingOptions) resolve(f *pflag.FlagSet) (spgd.Settings, error) {
 		"beta":      func() { s.Beta = o.settings.Beta },
 		"adm":       func() { s.ADM = sampler.ADM(o.adm) },
 		"denoise":   func() { s.Denoise = sampler.DenoiseFrom(o.denoise) },
+		"average":   func() { s.Average = o.settings.Average },
 		"step-size": func() { s.StepSize = size },
 		"sigma-max": func() { s.SigmaMax = o.settings.SigmaMax },
 	} {
@@ -153,6 +156,7 @@ func samplerRecord(preset string, s spgd.Settings, rule string) *report.Sampler 
 		Beta: report.Number(s.Beta), ADM: string(s.ADM), Denoise: string(s.Denoise),
 		SigmaMax: report.Number(s.SigmaMax), SigmaMin: report.Number(s.SigmaMin),
 		StepSize: report.Number(s.StepSize), StepSizeRule: rule, MinStepRatio: report.Number(s.MinStepRatio),
+		Average: s.Average,
 	}
 }
 

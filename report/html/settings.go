@@ -60,7 +60,8 @@ func sampler(s *report.Sampler) []string {
 	number := func(n report.Number) string { return strconv.FormatFloat(round(float64(n), 6), 'g', -1, 64) }
 	return append(pairs, "Preset", s.Preset, "Likelihood steps", strconv.Itoa(s.Warmup), "Momentum", s.ADM, "beta", number(s.Beta),
 		"Denoise step", s.Denoise, "σ from", number(s.SigmaMax), "σ to", number(s.SigmaMin),
-		"Step size", number(s.StepSize), "Step size by", s.StepSizeRule, "Last to first step size", number(s.MinStepRatio))
+		"Step size", number(s.StepSize), "Step size by", s.StepSizeRule, "Last to first step size", number(s.MinStepRatio),
+		"Result", map[bool]string{true: "mean of the levels' estimates", false: "estimate of the last level"}[s.Average])
 }
 
 func file(f *report.File) []string {
