@@ -56,7 +56,7 @@ func NewBlur(name string, height, width int, kernel *Kernel) (*Blur, error) {
 	rows := reflection{axis: 1, n: height, first: top - cy, count: height + bottom - top}
 	columns := reflection{axis: 2, n: width, first: left - cx, count: width + right - left}
 	if column, row, ok := k.factors(); ok {
-		o.normSquared = reflectedLine(column, cy, height).normSquared() * reflectedLine(row, cx, width).normSquared()
+		o.normSquared = reflectedFilter(column, cy, height).normSquared() * reflectedFilter(row, cx, width).normSquared()
 		o.form = &lines{rows, columns}
 		column, row = column[top:bottom+1], row[left:right+1]
 		o.data = []*tensors.Tensor{floatTensor(column, len(column), 1, 1, 1), floatTensor(row, 1, len(row), 1, 1)}
@@ -129,18 +129,4 @@ func (k *Kernel) factors() (column, row []float64, ok bool) {
 		difference += math.Abs(w - column[i/k.Width]*row[i%k.Width])
 	}
 	return column, row, difference <= 1e-6
-}
-
-// reflectedLine is correlation with a line of weights centred at the given index, on n pixels
-// that are reflected at both ends.
-func reflectedLine(line []float64, centre, n int) *matrix {
-	m := newMatrix(n, n)
-	for i := range n {
-		for a, w := range line {
-			if w > 0 {
-				m.row(i)[reflect(i+a-centre, n)] += w
-			}
-		}
-	}
-	return m
 }

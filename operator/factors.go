@@ -104,7 +104,7 @@ const maxFactored = 1024
 // Decompose is that of the two resize matrices.
 func (o *SuperResolution) Decompose() (Factors, bool) {
 	return o.cache.get(func() (Factors, bool) {
-		return newSeparableFactors(resizeMatrix(o.height, o.factor), resizeMatrix(o.width, o.factor))
+		return newSeparableFactors(resizeFilter(o.height, o.factor), resizeFilter(o.width, o.factor))
 	})
 }
 
@@ -116,7 +116,7 @@ func (o *Blur) Decompose() (Factors, bool) {
 	}
 	return o.cache.get(func() (Factors, bool) {
 		column, row, _ := o.kernel.factors()
-		return newSeparableFactors(reflectedLine(column, o.kernel.Height/2, o.height), reflectedLine(row, o.kernel.Width/2, o.width))
+		return newSeparableFactors(reflectedFilter(column, o.kernel.Height/2, o.height), reflectedFilter(row, o.kernel.Width/2, o.width))
 	})
 }
 
@@ -124,12 +124,12 @@ func (o *Blur) Decompose() (Factors, bool) {
 // of L, U and V of R, the products of the singular values, [1,h,w,1], and their inverses.
 type separableFactors struct{ data []*tensors.Tensor }
 
-func newSeparableFactors(left, right *matrix) (Factors, bool) {
-	if left.rows > maxFactored || right.rows > maxFactored {
+func newSeparableFactors(left, right filter) (Factors, bool) {
+	if left.count > maxFactored || right.count > maxFactored {
 		return nil, false
 	}
-	ul, sl, vl := left.factorize()
-	ur, sr, vr := right.factorize()
+	ul, sl, vl := left.matrix().factorize()
+	ur, sr, vr := right.matrix().factorize()
 	s, inverse := newMatrix(len(sl), len(sr)), newMatrix(len(sl), len(sr))
 	for i, a := range sl {
 		for j, b := range sr {

@@ -74,7 +74,7 @@ func TestGolden(t *testing.T) {
 
 func TestGoldenResizeMatrix(t *testing.T) {
 	want := readGolden(t)["resize_matrix_64_to_16"]
-	got := resizeMatrix(64, 4)
+	got := resizeFilter(64, 4).matrix()
 	if got.rows != want.Shape[0] || got.cols != want.Shape[1] {
 		t.Fatalf("resize matrix is %dx%d, want %v", got.rows, got.cols, want.Shape)
 	}

@@ -160,7 +160,7 @@ func TestKernelForms(t *testing.T) {
 func TestResizeMatrix(t *testing.T) {
 	for _, f := range []int{2, 3, 4, 8} {
 		for _, n := range []int{1, 2, 7, 8 * f, 8*f + 1} {
-			m := resizeMatrix(n, f)
+			m := resizeFilter(n, f).matrix()
 			if want := int(math.Ceil(float64(n) / float64(f))); m.rows != want || m.cols != n {
 				t.Errorf("factor %d of %d: %dx%d, want %d rows", f, n, m.rows, m.cols, want)
 			}
@@ -175,7 +175,7 @@ func TestResizeMatrix(t *testing.T) {
 			}
 		}
 		n := 16 * f
-		m := resizeMatrix(n, f)
+		m := resizeFilter(n, f).matrix()
 		for i := range m.rows {
 			for j := range n {
 				if d := m.row(i)[j] - m.row(m.rows - 1 - i)[n-1-j]; math.Abs(d) > 1e-14 {
@@ -195,7 +195,7 @@ func TestResizeMatrix(t *testing.T) {
 // an inner column has these 16 taps.
 func TestResizeTaps(t *testing.T) {
 	taps := []float64{-0.00171, -0.01099, -0.01831, -0.01196, 0.02271, 0.09741, 0.18188, 0.24097}
-	row := resizeMatrix(256, 4).row(10)
+	row := resizeFilter(256, 4).matrix().row(10)
 	for k, w := range taps {
 		if math.Abs(row[34+k]-w) > 5e-6 || math.Abs(row[49-k]-w) > 5e-6 {
 			t.Errorf("tap %d is %.5f and %.5f, want %.5f", k, row[34+k], row[49-k], w)
@@ -207,7 +207,7 @@ func TestResizeTaps(t *testing.T) {
 		}
 	}
 	// Column 0 is column 10 with its first inputs folded about the edge.
-	first := resizeMatrix(256, 4).row(0)
+	first := resizeFilter(256, 4).matrix().row(0)
 	for j := range 10 {
 		want := row[40+j]
 		if j <= 5 {

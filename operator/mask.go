@@ -16,15 +16,8 @@ func RandomMask(height, width int, fraction float64, seed uint64) ([]bool, error
 	if err := checkFraction(fraction); err != nil {
 		return nil, err
 	}
-	keep := make([]bool, height*width)
-	for i := range keep {
-		keep[i] = true
-	}
-	drop := int(float64(len(keep)) * fraction)
-	for _, i := range rng.New(seed, 0, 0, rng.Mask).Sample(len(keep), drop) {
-		keep[i] = false
-	}
-	return keep, nil
+	n := height * width
+	return rng.New(seed, 0, 0, rng.Mask).Others(n, int(float64(n)*fraction)), nil
 }
 
 func checkFraction(fraction float64) error {

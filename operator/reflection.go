@@ -6,9 +6,31 @@ import (
 )
 
 // reflection reads entries first, first+1, ..., count of them, of an axis of n entries that
-// continues by reflection at both ends, without repeating the edge. All are within one image of
-// either border: see reflect.
-type reflection struct{ axis, n, first, count int }
+// continues by reflection at both ends. All are within one image of either border: see reflect.
+type reflection struct {
+	axis, n, first, count int
+	repeat                bool // the edge, see imageio.Mirror
+}
+
+// mirrored are the reflections that one after the other read count entries from first on of an axis
+// that repeats its edges: a chain, for an axis shorter than what is read beyond it.
+func mirrored(axis, n, first, count int) []reflection {
+	before, after := max(0, -first), max(0, first+count-n)
+	if before <= n && after <= n {
+		return []reflection{{axis, n, first, count, true}}
+	}
+	before, after = min(before, n), min(after, n)
+	all := before + n + after
+	return append([]reflection{{axis, n, -before, all, true}}, mirrored(axis, all, first+before, count)...)
+}
+
+// skipped is the number of entries at an end that the reflection does not show again.
+func (r reflection) skipped() int {
+	if r.repeat {
+		return 0
+	}
+	return 1
+}
 
 // before and after are the numbers of entries read beyond the two ends.
 func (r reflection) before() int { return max(0, -r.first) }
@@ -16,10 +38,11 @@ func (r reflection) after() int  { return max(0, r.first+r.count-r.n) }
 
 // extend builds the entries that are read. GoMLX does not know its gradient: see fold.
 func (r reflection) extend(x *graph.Node) *graph.Node {
+	skip := r.skipped()
 	return join(r.axis,
-		graph.Reverse(part(x, r.axis, 1, r.before()+1), r.axis),
+		graph.Reverse(part(x, r.axis, skip, r.before()+skip), r.axis),
 		part(x, r.axis, max(0, r.first), min(r.n, r.first+r.count)),
-		graph.Reverse(part(x, r.axis, r.n-1-r.after(), r.n-1), r.axis))
+		graph.Reverse(part(x, r.axis, r.n-skip-r.after(), r.n-skip), r.axis))
 }
 
 // fold builds the adjoint of extend.
@@ -29,8 +52,8 @@ func (r reflection) fold(v *graph.Node) *graph.Node {
 		r.zeros(v, max(0, r.first)),
 		part(v, r.axis, before, r.count-after),
 		r.zeros(v, max(0, r.n-r.first-r.count)))
-	x = r.addAt(x, 1, graph.Reverse(part(v, r.axis, 0, before), r.axis))
-	return r.addAt(x, r.n-1-after, graph.Reverse(part(v, r.axis, r.count-after, r.count), r.axis))
+	x = r.addAt(x, r.skipped(), graph.Reverse(part(v, r.axis, 0, before), r.axis))
+	return r.addAt(x, r.n-r.skipped()-after, graph.Reverse(part(v, r.axis, r.count-after, r.count), r.axis))
 }
 
 // addAt adds y to the entries of x from at on.

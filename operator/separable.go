@@ -3,8 +3,6 @@ package operator
 import (
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
-
-	"github.com/seed-0f004ec9/spgd/internal/autodiff"
 )
 
 // matrix is a dense row-major matrix in float64: one axis of a separable linear operator.
@@ -28,18 +26,7 @@ func floatTensor(v []float64, dims ...int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(f, dims...)
 }
 
-// separable builds L x R^T on the two spatial axes: left is [h,H], right [w,W], x [N,H,W,C] and
-// the result [N,h,w,C]. The VJP is written out as the two transposed products, because the one
-// GoMLX derives for a product expands it to all pairs of terms before summing.
-func separable(left, right, x *graph.Node) *graph.Node {
-	return autodiff.Custom([]*graph.Node{x},
-		func(in []*graph.Node) *graph.Node { return twoProducts(left, right, in[0], 1) },
-		func(_ []*graph.Node, _, v *graph.Node) []*graph.Node {
-			return []*graph.Node{twoProducts(left, right, v, 0)}
-		})
-}
-
-// twoProducts contracts axis 1 of x with the given axis of left, and axis 2 with that of right.
+// twoProducts contracts axis 1 of x [N,H,W,C] with the given axis of left, and axis 2 with that of right.
 func twoProducts(left, right, x *graph.Node, axis int) *graph.Node {
 	rows := graph.DotGeneral(left, []int{axis}, nil, x, []int{1}, nil)     // [h,N,W,C]
 	both := graph.DotGeneral(rows, []int{2}, nil, right, []int{axis}, nil) // [h,N,C,w]

@@ -65,37 +65,6 @@ func (o *Blur) StepConstants() (c, lambda float64) {
 	return 1, o.kernel.normSquared(o.height, o.width)
 }
 
-// normSquared is the largest squared singular value.
-func (m *matrix) normSquared() float64 {
-	y := make([]float64, m.rows)
-	bounds := make([][2]int, m.rows) // columns of the non-zero entries
-	for i := range bounds {
-		row := m.row(i)
-		lo, hi := 0, len(row)
-		for lo < hi && row[lo] == 0 {
-			lo++
-		}
-		for hi > lo && row[hi-1] == 0 {
-			hi--
-		}
-		bounds[i] = [2]int{lo, hi}
-	}
-	return largestEigenvalue(m.cols, func(dst, x []float64) {
-		clear(dst)
-		for i := range y {
-			lo, hi := bounds[i][0], bounds[i][1]
-			row := m.row(i)
-			y[i] = 0
-			for j := lo; j < hi; j++ {
-				y[i] += row[j] * x[j]
-			}
-			for j := lo; j < hi; j++ {
-				dst[j] += row[j] * y[i]
-			}
-		}
-	})
-}
-
 // normSquared is the largest squared singular value of correlation with the kernel on a reflected
 // image, whose sides are limited as (*Blur).StepConstants says.
 func (k *Kernel) normSquared(height, width int) float64 {

@@ -2,23 +2,21 @@ package operator
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
-	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/internal/autodiff"
 )
 
-// SuperResolution is down-sampling by a whole factor with the antialiased cubic resizer: two
-// matrix products with the matrices of ResizeMatrix, H then W.
+// SuperResolution is down-sampling by a whole factor with the antialiased cubic resizer, H then W.
 type SuperResolution struct {
 	size
-	factor      int
-	h, w        int // of the measurement
-	normSquared float64
-	data        []*tensors.Tensor
-	cache       factorCache
+	factor        int
+	rows, columns *resizer
+	normSquared   float64
+	data          []*tensors.Tensor
+	cache         factorCache
 }
 
 // MaxScale bounds the factor of super-resolution.
@@ -34,11 +32,11 @@ func NewSuperResolution(height, width, factor int) (*SuperResolution, error) {
 	if err := checkScale(factor); err != nil {
 		return nil, err
 	}
-	left, right := resizeMatrix(height, factor), resizeMatrix(width, factor)
+	rows, columns := newResizer(1, height, factor), newResizer(2, width, factor)
 	return &SuperResolution{
-		size: s, factor: factor, h: left.rows, w: right.rows,
-		normSquared: left.normSquared() * right.normSquared(),
-		data:        []*tensors.Tensor{left.tensor(), right.tensor()},
+		size: s, factor: factor, rows: rows, columns: columns,
+		normSquared: rows.filter.normSquared() * columns.filter.normSquared(),
+		data:        []*tensors.Tensor{rows.kernel(1), columns.kernel(imageChannels)},
 	}, nil
 }
 
@@ -57,46 +55,26 @@ func (o *SuperResolution) Factor() int { return o.factor }
 
 // MeasurementSize is ceil(H/factor), ceil(W/factor) and 3 channels.
 func (o *SuperResolution) MeasurementSize() (height, width, channels int) {
-	return o.h, o.w, imageChannels
+	return o.rows.filter.count, o.columns.filter.count, imageChannels
 }
 
-// Data are the resize matrices of the two axes, [h,H] and [w,W].
+// Data are the weights of the resizer, for the rows [taps,1,1,1] and for the columns [1,taps,3,3].
 func (o *SuperResolution) Data() []*tensors.Tensor { return o.data }
 
 // Apply builds the small image.
 func (o *SuperResolution) Apply(data []*graph.Node, x *graph.Node) *graph.Node {
 	o.checkImage(o.Name(), x)
-	return separable(data[0], data[1], x)
+	return autodiff.Opaque(x,
+		func(x *graph.Node) *graph.Node {
+			return o.columns.apply(data[1], o.rows.apply(data[0], x))
+		},
+		func(v *graph.Node) *graph.Node {
+			return o.rows.adjoint(data[0], o.columns.adjoint(data[1], v))
+		})
 }
 
 // Linear is true.
 func (o *SuperResolution) Linear() bool { return true }
-
-// resizeMatrix is one axis of the antialiased cubic resizer from n samples to ceil(n/factor):
-// the cubic convolution kernel with a = -1/2 stretched by the factor, centred (counting from 1)
-// on p/s + (1-1/s)/2 for output p and s = 1/factor, its weights renormalised to sum 1, the
-// boundary mirrored with the edge repeated.
-func resizeMatrix(n, factor int) *matrix {
-	f := float64(factor)
-	out := (n + factor - 1) / factor
-	m := newMatrix(out, n)
-	taps := 4*factor + 2
-	weights := make([]float64, taps)
-	for p := range out {
-		centre := float64(p+1)*f + 0.5*(1-f)
-		first := int(math.Floor(centre - 2*f))
-		sum := 0.0
-		for k := range weights {
-			weights[k] = imageio.Cubic((centre - float64(first+k)) / f)
-			sum += weights[k]
-		}
-		row := m.row(p)
-		for k, w := range weights {
-			row[imageio.Mirror(first+k-1, n)] += w / sum
-		}
-	}
-	return m
-}
 
 // reflect maps an index within one image of the border into [0,n) by reflection that does not
 // repeat the edge. It needs -n < i < 2n-1.

@@ -89,20 +89,48 @@ func (s *Stream) Intn(n int) int {
 }
 
 // Sample returns k distinct integers of [0,n), every ordered selection being equally likely. It
-// panics unless 0 <= k <= n.
+// panics unless 0 <= k <= n <= 2^32.
 func (s *Stream) Sample(n, k int) []int {
-	if k < 0 || k > n {
+	sample := make([]int, k)
+	for i, v := range s.shuffle(n, k) {
+		sample[i] = int(v)
+	}
+	return sample
+}
+
+// Others says of every integer of [0,n) whether Sample leaves it out.
+func (s *Stream) Others(n, k int) []bool {
+	others := make([]bool, n)
+	for i := range others {
+		others[i] = true
+	}
+	for _, v := range s.shuffle(n, k) {
+		others[v] = false
+	}
+	return others
+}
+
+// shuffle is the first k places of 0, ..., n-1 in random order, by as many exchanges. What is to be exchanged is
+// drawn ahead: so the memory need not be waited for, of which every exchange reads another place.
+func (s *Stream) shuffle(n, k int) []uint32 {
+	if k < 0 || k > n || uint64(n) > 1<<32 {
 		panic("rng: Sample of more numbers than there are")
 	}
-	all := make([]int, n)
+	all := make([]uint32, n)
 	for i := range all {
-		all[i] = i
+		all[i] = uint32(i)
 	}
-	for i := range k {
-		j := i + s.Intn(n-i)
-		all[i], all[j] = all[j], all[i]
+	var with [1024]int
+	for first := 0; first < k; first += len(with) {
+		ahead := with[:min(len(with), k-first)]
+		for i := range ahead {
+			ahead[i] = first + i + s.Intn(n-first-i)
+		}
+		for i, j := range ahead {
+			all[first+i], all[j] = all[j], all[first+i]
+		}
 	}
-	return all[:k:k]
+	return all[:k]
 }
 
 // Exponential returns a number from the exponential distribution of mean 1.

@@ -214,3 +214,28 @@ func TestFixedDraws(t *testing.T) {
 		}
 	}
 }
+
+// Sample is the shuffle of Fisher and Yates, number by number, and Others what it leaves.
+func TestSampleAgainstDefinition(t *testing.T) {
+	for _, c := range [][2]int{{5, 3}, {1024, 1024}, {3000, 2100}, {3000, 0}} {
+		n, k := c[0], c[1]
+		stream := New(3, 1, 4, Mask)
+		all := make([]int, n)
+		for i := range all {
+			all[i] = i
+		}
+		for i := range k {
+			j := i + stream.Intn(n-i)
+			all[i], all[j] = all[j], all[i]
+		}
+		if got := New(3, 1, 4, Mask).Sample(n, k); !slices.Equal(got, all[:k]) {
+			t.Errorf("Sample(%d, %d) = %v, want %v", n, k, got, all[:k])
+		}
+		others := New(3, 1, 4, Mask).Others(n, k)
+		for i, v := range all {
+			if others[v] != (i >= k) {
+				t.Errorf("Others(%d, %d) of %d is %v", n, k, v, others[v])
+			}
+		}
+	}
+}
