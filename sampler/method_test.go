@@ -73,42 +73,44 @@ func TestEveryMethodOnEveryOperator(t *testing.T) {
 	refused := map[string][]string{}
 	d := smallPrior(t)
 	for opName, op := range someOperators(t) {
-		h, w, c := op.MeasurementSize()
-		y := normals(60, 0.3, 2, h, w, c)
-		driver := newDriver(t, d, op)
-		for _, name := range append(MethodNames(), "dps"+FilterSuffix, "spgd"+FilterSuffix, "daps"+FilterSuffix) {
-			m, err := smallMethod(t, name, Problem{op, 0.05})
-			if errors.Is(err, ErrOperator) {
-				refused[name] = append(refused[name], opName)
-				if text := err.Error(); !strings.Contains(text, opName) {
-					t.Errorf("%s: the error %q does not name %s", name, text, opName)
+		t.Run(opName, func(t *testing.T) {
+			h, w, c := op.MeasurementSize()
+			y := normals(60, 0.3, 2, h, w, c)
+			driver := newDriver(t, d, op)
+			for _, name := range append(MethodNames(), "dps"+FilterSuffix, "spgd"+FilterSuffix, "daps"+FilterSuffix) {
+				m, err := smallMethod(t, name, Problem{op, 0.05})
+				if errors.Is(err, ErrOperator) {
+					refused[name] = append(refused[name], opName)
+					if text := err.Error(); !strings.Contains(text, opName) {
+						t.Errorf("%s: the error %q does not name %s", name, text, opName)
+					}
+					continue
 				}
-				continue
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			res, err := driver.Run(context.Background(), m, Job{Y: y, Seed: 3, Images: []uint32{5, 2}})
-			if err != nil {
-				t.Errorf("%s on %s: %v", name, opName, err)
-				continue
-			}
-			if c := m.StepCost(); res.Cost.Forwards > 3*c.Forwards || res.Cost.VJPs > 3*c.VJPs || res.Cost.NFE() == 0 {
-				t.Errorf("%s: cost %+v in 3 steps of %+v", name, res.Cost, c)
-			}
-			if opName != "sr:4" && opName != "hdr" {
-				continue
-			}
-			for i, image := range []uint32{5, 2} {
-				one := mustRun(t, driver, m, Job{Y: slice(t, y, i), Seed: 3, Images: []uint32{image}})
-				if !slices.Equal(flat(t, one.X), flat(t, slice(t, res.X, i))) || !slices.Equal(flat(t, one.X0hat), flat(t, slice(t, res.X0hat, i))) {
-					t.Errorf("%s on %s: image %d depends on its batch", name, opName, i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				res, err := driver.Run(context.Background(), m, Job{Y: y, Seed: 3, Images: []uint32{5, 2}})
+				if err != nil {
+					t.Errorf("%s on %s: %v", name, opName, err)
+					continue
+				}
+				if c := m.StepCost(); res.Cost.Forwards > 3*c.Forwards || res.Cost.VJPs > 3*c.VJPs || res.Cost.NFE() == 0 {
+					t.Errorf("%s: cost %+v in 3 steps of %+v", name, res.Cost, c)
+				}
+				if opName != "sr:4" && opName != "hdr" {
+					continue
+				}
+				for i, image := range []uint32{5, 2} {
+					one := mustRun(t, driver, m, Job{Y: slice(t, y, i), Seed: 3, Images: []uint32{image}})
+					if !slices.Equal(flat(t, one.X), flat(t, slice(t, res.X, i))) || !slices.Equal(flat(t, one.X0hat), flat(t, slice(t, res.X0hat, i))) {
+						t.Errorf("%s on %s: image %d depends on its batch", name, opName, i)
+					}
+				}
+				if other := mustRun(t, driver, m, Job{Y: y, Seed: 4, Images: []uint32{5, 2}}); slices.Equal(flat(t, other.X), flat(t, res.X)) {
+					t.Errorf("%s on %s: another seed gives the same image", name, opName)
 				}
 			}
-			if other := mustRun(t, driver, m, Job{Y: y, Seed: 4, Images: []uint32{5, 2}}); slices.Equal(flat(t, other.X), flat(t, res.X)) {
-				t.Errorf("%s on %s: another seed gives the same image", name, opName)
-			}
-		}
+		})
 	}
 	for name, want := range map[string]int{"ddrm": 3, "ddnm": 2, "ddnm+": 2, "diffpir": 2, "pigdm": 2, "mcg": 2, "fps": 2,
 		"dps": 0, "daps": 0, "red-diff": 0, "spgd": 0, "lgd-mc": 0, "dsg": 0, "sitcom": 0, "adam-dps": 0, "mpgd": 0, "dcdp": 0} {

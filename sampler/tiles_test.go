@@ -55,52 +55,54 @@ func newTiledDriver(t testing.TB, d prior.Denoiser, op operator.Operator, tiles 
 // differently moves it too.
 func TestEveryMethodInTiles(t *testing.T) {
 	for opName, op := range someOperators(t) {
-		h, w, c := op.MeasurementSize()
-		y, nudged := normals(60, 0.3, 2, h, w, c), normals(60, 0.3*(1+2e-7), 2, h, w, c)
-		whole := newDriver(t, pixelwise{}, op)
-		tiled, batched := newTiledDriver(t, pixelwise{}, op, smallTiles(0)), newTiledDriver(t, pixelwise{}, op, smallTiles(3))
-		for _, name := range append(MethodNames(), "dps"+FilterSuffix, "spgd"+FilterSuffix, "daps"+FilterSuffix) {
-			m, err := smallMethod(t, name, Problem{op, 0.05})
-			if errors.Is(err, ErrOperator) {
-				continue
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			job := Job{Y: y, Seed: 3, Images: []uint32{5, 2}}
-			want, got := mustRun(t, whole, m, job), mustRun(t, tiled, m, job)
-			near := job
-			near.Y = nudged
-			allowed := max(1e-5, 10*relative(flat(t, mustRun(t, whole, m, near).X), double(flat(t, want.X))))
-			if allowed > 1e-4 && !strings.HasPrefix(opName, "deblur") {
-				t.Errorf("%s on %s amplifies rounding to %g", name, opName, allowed)
-			}
-			for what, pair := range map[string][2]*tensors.Tensor{"x": {got.X, want.X}, "x0hat": {got.X0hat, want.X0hat}} {
-				if e := relative(flat(t, pair[0]), double(flat(t, pair[1]))); !(e < allowed) {
-					t.Errorf("%s on %s: %s moves by %g of its size with tiles, want at most %g", name, opName, what, e, allowed)
+		t.Run(opName, func(t *testing.T) {
+			h, w, c := op.MeasurementSize()
+			y, nudged := normals(60, 0.3, 2, h, w, c), normals(60, 0.3*(1+2e-7), 2, h, w, c)
+			whole := newDriver(t, pixelwise{}, op)
+			tiled, batched := newTiledDriver(t, pixelwise{}, op, smallTiles(0)), newTiledDriver(t, pixelwise{}, op, smallTiles(3))
+			for _, name := range append(MethodNames(), "dps"+FilterSuffix, "spgd"+FilterSuffix, "daps"+FilterSuffix) {
+				m, err := smallMethod(t, name, Problem{op, 0.05})
+				if errors.Is(err, ErrOperator) {
+					continue
 				}
-			}
-			for k := range want.Records {
-				for i, loss := range want.Records[k].Loss {
-					if d := math.Abs(got.Records[k].Loss[i] - loss); d > 10*allowed*loss {
-						t.Errorf("%s on %s: the loss of image %d at step %d is %g with tiles, %g without", name, opName, i, k, got.Records[k].Loss[i], loss)
+				if err != nil {
+					t.Fatal(err)
+				}
+				job := Job{Y: y, Seed: 3, Images: []uint32{5, 2}}
+				want, got := mustRun(t, whole, m, job), mustRun(t, tiled, m, job)
+				near := job
+				near.Y = nudged
+				allowed := max(1e-5, 10*relative(flat(t, mustRun(t, whole, m, near).X), double(flat(t, want.X))))
+				if allowed > 1e-4 && !strings.HasPrefix(opName, "deblur") {
+					t.Errorf("%s on %s amplifies rounding to %g", name, opName, allowed)
+				}
+				for what, pair := range map[string][2]*tensors.Tensor{"x": {got.X, want.X}, "x0hat": {got.X0hat, want.X0hat}} {
+					if e := relative(flat(t, pair[0]), double(flat(t, pair[1]))); !(e < allowed) {
+						t.Errorf("%s on %s: %s moves by %g of its size with tiles, want at most %g", name, opName, what, e, allowed)
+					}
+				}
+				for k := range want.Records {
+					for i, loss := range want.Records[k].Loss {
+						if d := math.Abs(got.Records[k].Loss[i] - loss); d > 10*allowed*loss {
+							t.Errorf("%s on %s: the loss of image %d at step %d is %g with tiles, %g without", name, opName, i, k, got.Records[k].Loss[i], loss)
+						}
+					}
+				}
+				if got.Cost != want.Cost {
+					t.Errorf("%s on %s: cost %+v with tiles, %+v without", name, opName, got.Cost, want.Cost)
+				}
+				again := mustRun(t, batched, m, job)
+				if !slices.Equal(flat(t, again.X), flat(t, got.X)) {
+					t.Errorf("%s on %s: the result depends on the batch of tiles", name, opName)
+				}
+				if opName == "sr:4" {
+					one := mustRun(t, batched, m, Job{Y: slice(t, y, 1), Seed: 3, Images: []uint32{2}})
+					if !slices.Equal(flat(t, one.X), flat(t, slice(t, got.X, 1))) {
+						t.Errorf("%s on %s: an image depends on its batch", name, opName)
 					}
 				}
 			}
-			if got.Cost != want.Cost {
-				t.Errorf("%s on %s: cost %+v with tiles, %+v without", name, opName, got.Cost, want.Cost)
-			}
-			again := mustRun(t, batched, m, job)
-			if !slices.Equal(flat(t, again.X), flat(t, got.X)) {
-				t.Errorf("%s on %s: the result depends on the batch of tiles", name, opName)
-			}
-			if opName == "sr:4" {
-				one := mustRun(t, batched, m, Job{Y: slice(t, y, 1), Seed: 3, Images: []uint32{2}})
-				if !slices.Equal(flat(t, one.X), flat(t, slice(t, got.X, 1))) {
-					t.Errorf("%s on %s: an image depends on its batch", name, opName)
-				}
-			}
-		}
+		})
 	}
 }
 
