@@ -15,35 +15,43 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/engine/xla"
 )
 
 // Options chooses a backend.
 type Options struct {
+	// Device is what computes.
+	Device Device
 	// Threads bounds the worker goroutines of the CPU backend, at most cpu.MaxThreads; 0 means
 	// GOMAXPROCS.
 	Threads int
-	// Precision is that of the CPU backend, "f32" (the default) or "bf16": see cpu.Options. New's
-	// error is a cpu.ErrPrecision for another, and a cpu.ErrNoBF16 for bf16 on a processor that
-	// cannot.
+	// Precision is "f32" (the default) or "bf16", see cpu.Options, or for accelerators "tf32", see
+	// xla.Options. New's error is a cpu.ErrPrecision or xla.ErrPrecision for another, and a cpu.ErrNoBF16 for
+	// bf16 on a processor that cannot.
 	Precision string
 }
 
 // Engine compiles graphs for one backend. It is safe for use by one goroutine at a time.
 type Engine struct {
-	backend  backends.Backend
-	standIns standIns
+	backend     backends.Backend
+	standIns    standIns
+	precision   string    // of the accelerator
+	accelerator *xla.Info // nil for the CPU
+	fallback    error     // why the device auto came to be the CPU
 }
 
-// New starts an engine on this program's CPU backend.
+// New starts an engine on a device. The errors for accelerators are those of xla.Open and xla.Search.
 func New(o Options) (*Engine, error) {
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("engine: %d threads: the number cannot be negative", o.Threads)
 	}
-	b, err := cpu.New(cpu.Options{Threads: o.Threads, Precision: o.Precision})
+	b, accelerator, fallback, err := o.Device.open(o)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	return WithBackend(b), nil
+	e := WithBackend(b)
+	e.precision, e.accelerator, e.fallback = o.Precision, accelerator, fallback
+	return e, nil
 }
 
 // WithBackend wraps a GoMLX backend that the caller has opened, XLA for instance.
@@ -51,6 +59,23 @@ func WithBackend(b backends.Backend) *Engine { return &Engine{backend: b, standI
 
 // Backend returns the GoMLX backend behind the engine.
 func (e *Engine) Backend() backends.Backend { return e.backend }
+
+// Precision is that of the network's arithmetic, "" where the backend does not say.
+func (e *Engine) Precision() string {
+	switch b, ok := e.backend.(*cpu.Backend); {
+	case ok:
+		return b.Precision()
+	case e.accelerator != nil && e.precision == "":
+		return xla.PrecisionF32
+	}
+	return e.precision
+}
+
+// KnowsMemory says whether the backend can tell what its programs take (Program.Memory).
+func (e *Engine) KnowsMemory() bool {
+	_, ok := e.backend.(*cpu.Backend)
+	return ok
+}
 
 // Close releases the backend. Tensors that live on it alone become invalid.
 func (e *Engine) Close() {
@@ -195,7 +220,7 @@ func rescue(name string, err *error) {
 	case ok && errors.As(e, &re):
 		*err = fmt.Errorf("engine: %s: internal error: %w\n%s", name, e, debug.Stack())
 	case ok:
-		*err = fmt.Errorf("engine: %s: %w", name, e)
+		*err = fmt.Errorf("engine: %s: %w", name, xla.Explain(e))
 	default:
 		*err = fmt.Errorf("engine: %s: %v", name, r)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/engine/xla"
 )
 
 // Make returns a float32 tensor on the backend whose elements fill has written, in row-major order.
@@ -23,7 +24,7 @@ func (e *Engine) Make(fill func(data []float32) error, dims ...int) (*tensors.Te
 		}
 		buffer, err := e.backend.BufferFromFlatData(0, data, shape)
 		if err != nil {
-			return nil, fmt.Errorf("engine: making a tensor of shape %s: %w", shape, err)
+			return nil, fmt.Errorf("engine: making a tensor of shape %s: %w", shape, xla.Explain(err))
 		}
 		return tensors.FromBuffer(e.backend, buffer)
 	}
@@ -64,7 +65,9 @@ func (e *Engine) Borrow(data []float32, dims ...int) (*tensors.Tensor, error) {
 // of the CPU backend is read where it lies. Unlike ConstFlatData, which leaves the tensor with a copy
 // in the host's memory for as long as it lives, View leaves nothing behind.
 func (e *Engine) View(t *tensors.Tensor, f func(data []float32) error) error {
-	fail := func(err error) error { return fmt.Errorf("engine: reading a tensor of shape %s: %w", t.Shape(), err) }
+	fail := func(err error) error {
+		return fmt.Errorf("engine: reading a tensor of shape %s: %w", t.Shape(), xla.Explain(err))
+	}
 	if !t.Ok() || t.DType() != dtypes.Float32 {
 		return fail(fmt.Errorf("want a live one of %s", dtypes.Float32))
 	}

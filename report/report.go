@@ -132,8 +132,10 @@ type Prior struct {
 type Engine struct {
 	Name      string `json:"name"`
 	ISA       string `json:"isa,omitempty"`       // instruction set of the kernels: portable, avx2, avx512, neon
-	Precision string `json:"precision,omitempty"` // of the network's arithmetic: f32, bf16
+	Precision string `json:"precision,omitempty"` // of the network's arithmetic: f32, tf32, bf16
 	Threads   int    `json:"threads,omitempty"`
+	// Device is the accelerator, by its name.
+	Device string `json:"device,omitempty"`
 	// Convolution is how 3x3 convolutions were computed, if that was not left to the engine.
 	Convolution string `json:"convolution,omitempty"`
 }

@@ -65,8 +65,12 @@ type File struct {
 func Record(e *engine.Engine) *report.Run {
 	r := report.New("restore")
 	r.Engine.Name = e.Backend().Name()
+	r.Engine.Precision = e.Precision()
 	if b, ok := e.Backend().(*cpu.Backend); ok {
-		r.Engine.ISA, r.Engine.Precision, r.Engine.Convolution = cpu.ISA(), b.Precision(), b.Convolution()
+		r.Engine.ISA, r.Engine.Convolution = cpu.ISA(), b.Convolution()
+	}
+	if a := e.Accelerator(); a != nil {
+		r.Engine.Device = a.Name
 	}
 	return r
 }

@@ -56,6 +56,7 @@ func runBatch(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagS
 		return err
 	}
 	defer q.Close()
+	announce(c, q.Engine)
 	d, record, err := q.prior()
 	if err != nil {
 		return err
@@ -80,9 +81,19 @@ func runBatch(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagS
 		defer b.log.Close()
 	}
 	jobs, threads := p.parallel(o)
+	if q.Accelerator() != nil {
+		if o.batch.jobs > 1 {
+			return usagef("--jobs %d: --device %s restores one picture after the other", o.batch.jobs, o.device)
+		}
+		jobs = 1
+	}
 	engine := o.engineOptions
 	engine.threads = threads
 	memory := o.memoryOptions.budget(jobs)
+	if q.Accelerator() != nil { // which has one queue
+		q.memory = memory
+		return b.run(ctx, []*equipment{q})
+	}
 	var workers []*equipment
 	for range jobs {
 		w, err := equip(engine, o.priorOptions, memory)

@@ -42,11 +42,14 @@ func (o *benchOptions) runner(q *equipment, weights []string) (*benchRunner, err
 	if err != nil {
 		return nil, err
 	}
-	e := o.engineOptions.record()
+	e := o.engineOptions.record(q.Engine)
 	r := &benchRunner{Runner: bench.Runner{Engine: q.Engine, Prior: denoiser, Measures: metric.Measures()}}
 	r.Base = bench.Causes{
 		Prior: record.SHA256, Network: record.Network, Program: program, Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Engine: e.Name, ISA: e.ISA, Precision: e.Precision, Convolution: e.Convolution,
+	}
+	if e.Device != "" {
+		r.Base.Engine += " on " + e.Device
 	}
 	for _, m := range r.Measures {
 		r.Base.Measures = append(r.Base.Measures, m.Name)
@@ -60,11 +63,11 @@ func (o *benchOptions) runner(q *equipment, weights []string) (*benchRunner, err
 	return r, nil
 }
 
-// addLPIPS adds the measure, on an engine of its own where the prior's is not in float32.
+// addLPIPS adds the measure, on an engine of its own where the prior's is not the CPU's in float32.
 func (r *benchRunner) addLPIPS(e *engine.Engine, o *benchOptions, weights []string) error {
-	if o.precision != cpu.PrecisionF32 {
+	if o.precision != cpu.PrecisionF32 || e.Accelerator() != nil {
 		f32 := o.engineOptions
-		f32.precision = cpu.PrecisionF32
+		f32.precision, f32.device = cpu.PrecisionF32, ""
 		var err error
 		if e, err = f32.start(); err != nil {
 			return err

@@ -54,7 +54,7 @@ func (o *analyzeOptions) AddFlags(f *pflag.FlagSet) {
 		"authors' steps)")
 	o.priorOptions.AddFlags(f)
 	o.engineOptions.AddFlags(f)
-	o.addPrecision(f)
+	o.addDevice(f)
 }
 
 func newAnalyzeCommand(c *console) *cobra.Command {
@@ -80,7 +80,7 @@ TASKS
 
 ` + methodHelp() + `Settings of a method follow its name; spgd takes preset=paper and preset=released too.
 
-` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitOutput, exitInterrupted),
+` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitOutput, exitDevice, exitInterrupted),
 		Example: `  spgd analyze photo.png --task deblur:gaussian:3@0.01 -o dynamics
   spgd analyze photo.png --task inpaint:random:0.8@0.01 --method spgd --method dps --method pigdm -o dynamics`,
 		Args: exactArgs(1, "one picture"),
@@ -163,6 +163,7 @@ func runAnalyze(ctx context.Context, c *console, o *analyzeOptions, path string)
 		return err
 	}
 	defer q.Close()
+	announce(c, q.Engine)
 	denoiser, record, err := q.prior()
 	if err != nil {
 		return err
@@ -171,7 +172,7 @@ func runAnalyze(ctx context.Context, c *console, o *analyzeOptions, path string)
 	prior.Name, prior.File = filepath.Base(prior.Name), ""
 	task, square := plan.Tasks[0], plan.Images[0].Pixels
 	s := &dynamics.Study{
-		Schema: dynamics.Schema, Program: report.ThisProgram(), Task: task.Name, Noise: noiseRecord(task.Noise), Prior: &prior, Engine: o.engineOptions.record(),
+		Schema: dynamics.Schema, Program: report.ThisProgram(), Task: task.Name, Noise: noiseRecord(task.Noise), Prior: &prior, Engine: o.engineOptions.record(q.Engine),
 		Image: report.File{Path: filepath.Base(path), Format: file.Format, Width: square.Width, Height: square.Height, SHA256: file.SHA256}, Seeds: spec.Seeds,
 	}
 	s.Engine.Threads = 0 // which change nothing

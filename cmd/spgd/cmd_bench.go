@@ -58,7 +58,7 @@ func (o *benchOptions) AddFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.noTiming, "no-timing", false, "leave times and memory out of the tables, which are then the same whenever the cells were computed")
 	o.priorOptions.AddFlags(f)
 	o.engineOptions.AddFlags(f)
-	o.addPrecision(f)
+	o.addDevice(f)
 }
 
 func newBenchCommand(c *console) *cobra.Command {
@@ -96,7 +96,7 @@ SUITES
 MEASURES
   PSNR, SSIM, MS-SSIM, HaarPSI, MDSI (the lower the better) and, with --lpips, LPIPS (likewise)
 
-` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitOutput, exitInterrupted),
+` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitOutput, exitDevice, exitInterrupted),
 		Example: `  spgd bench photos --suite linear --method spgd --method ddnm+ --seeds 3 -o results
   spgd bench a.png b.png --task sr:4@0.01 --method spgd --method spgd:adm=off --nfe 60
   spgd bench compare.yaml -o results`,
@@ -209,6 +209,7 @@ func runBench(ctx context.Context, c *console, o *benchOptions, f *pflag.FlagSet
 		return err
 	}
 	defer q.Close()
+	announce(c, q.Engine)
 	runner, err := o.runner(q, s.LPIPS)
 	if err != nil {
 		return err

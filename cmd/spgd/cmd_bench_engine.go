@@ -32,7 +32,7 @@ func (o *benchEngineOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.batch, "batch", 1, "`NUMBER` of images")
 	f.IntVar(&o.runs, "runs", 5, "`NUMBER` of timed runs, after one that is not timed")
 	o.engineOptions.AddFlags(f)
-	o.addPrecision(f)
+	o.addDevice(f)
 }
 
 func newBenchEngineCommand(c *console) *cobra.Command {
@@ -50,7 +50,7 @@ both took, first_s the first evaluation; gflops is the arithmetic of the direct 
 second of vjp_s; peak_gflops what the processor does in registers; peak_bytes the largest
 memory of the process (0 where the system does not say).
 
-` + exitStatusHelp(exitCheckpoint, exitMemory, exitOutput, exitInterrupted),
+` + exitStatusHelp(exitCheckpoint, exitMemory, exitOutput, exitDevice, exitInterrupted),
 		Example: "  spgd bench engine --size 512\n  spgd bench engine --network ffhq256 --json",
 		Args:    exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -119,6 +119,7 @@ func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, prio
 		return err
 	}
 	defer e.Close()
+	announce(c, e)
 	if err := e.Share(m.Weights()...); err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func timeEngine(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchE
 	if err != nil {
 		return nil, err
 	}
-	r := o.record()
+	r := o.record(e)
 	t := &engineTimes{
 		Prior: m.Name(), ISA: r.ISA, Precision: r.Precision, Threads: r.Threads, Size: o.size, Batch: o.batch, Runs: o.runs,
 		Compile: time.Since(start).Seconds(),

@@ -106,7 +106,7 @@ func runDegrade(ctx context.Context, c *console, o *degradeOptions, in string) e
 	r.Input = &file
 	r.Image = report.Size{Width: clean.Width, Height: clean.Height, Channels: clean.Image.Channels}
 	r.Measurement = measurementSize(op)
-	r.Engine = o.record()
+	r.Engine = o.record(e)
 	r.Warnings = slices.Concat(clean.Warnings, ignored, warnings)
 	var written []string
 	if isSafetensorsName(o.output.path) {

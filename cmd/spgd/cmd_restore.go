@@ -38,7 +38,7 @@ func (o *restoreOptions) AddFlags(f *pflag.FlagSet) {
 	f.Uint64Var(&o.seed, "seed", 0, "`SEED` of the random numbers: the starting noise, and the place of a drawn mask or kernel")
 	o.priorOptions.AddFlags(f)
 	o.engineOptions.AddFlags(f)
-	o.addPrecision(f)
+	o.addDevice(f)
 	o.tileOptions.AddFlags(f)
 	o.memoryOptions.AddFlags(f)
 }
@@ -124,7 +124,7 @@ Several small pictures are restored at once on a processor with enough cores, wh
 changes no result.
 
 ` + resumeHelp + `
-` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitSome, exitInterrupted),
+` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitSome, exitDevice, exitInterrupted),
 		Example: `  spgd restore --task inpaint --mask y.mask.png --noise 0.01 y.png -o restored.png
   spgd restore --task sr --scale 4 small.jpg -o large.png
   spgd restore --task deblur --kernel motion:15:30 --noise 0.01 blurred.png -o sharp.png
@@ -163,6 +163,7 @@ func runRestore(ctx context.Context, c *console, o *restoreOptions, f *pflag.Fla
 		return err
 	}
 	defer q.Close()
+	announce(c, q.Engine)
 	if err := r.restore(ctx, q); err != nil {
 		return err
 	}

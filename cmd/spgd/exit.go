@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/engine/xla"
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/internal/bench"
 	"github.com/seed-0f004ec9/spgd/measurement"
@@ -30,6 +31,7 @@ const (
 	exitOutput      = 7
 	exitDifferent   = 8
 	exitSome        = 9
+	exitDevice      = 10
 	exitInterrupted = 130
 )
 
@@ -48,6 +50,7 @@ var exitStatuses = []struct {
 	{exitOutput, "the output cannot be written, or the result cannot be printed on stdout"},
 	{exitDifferent, "--from: the result cannot be repeated to the byte, for a reason that is said"},
 	{exitSome, "some of several pictures could not be restored; the others are"},
+	{exitDevice, "the device of --device is not there, cannot be used or was lost; the CPU works"},
 	{exitInterrupted, "interrupted by SIGINT or SIGTERM; restore says how to go on"},
 }
 
@@ -106,7 +109,8 @@ var exitCodes = []struct {
 }{
 	{exitInterrupted, []error{context.Canceled, context.DeadlineExceeded, resume.ErrStopped}},
 	{exitSome, []error{errSome}},
-	{exitMemory, []error{cpu.ErrMemory}},
+	{exitMemory, []error{cpu.ErrMemory, xla.ErrMemory}},
+	{exitDevice, []error{xla.ErrUnsupported, xla.ErrNoDevice, xla.ErrNoPlugin, xla.ErrPlugin, xla.ErrLost}},
 	{exitDiverged, []error{sampler.ErrDiverged}},
 	{exitDifferent, []error{errDifferent}},
 	{exitUsage, []error{errUsage, bench.ErrSpec}},
@@ -119,7 +123,7 @@ var exitCodes = []struct {
 		resume.ErrFile, resume.ErrVersion, resume.ErrOther, sampler.ErrCheckpoint,
 		imageio.ErrFormat, imageio.ErrTooLarge, imageio.ErrNotFinite, metric.ErrSize,
 	}},
-	{exitUsage, []error{sampler.ErrSettings, sampler.ErrOperator, operator.ErrTask, measurement.ErrNoise, cpu.ErrConvolution}},
+	{exitUsage, []error{sampler.ErrSettings, sampler.ErrOperator, operator.ErrTask, measurement.ErrNoise, cpu.ErrConvolution, xla.ErrPrecision}},
 	{exitCheckpoint, []error{
 		prior.ErrConfig, prior.ErrNoConfig,
 		checkpoint.ErrFormat, checkpoint.ErrTruncated, checkpoint.ErrUnsupported, checkpoint.ErrAmbiguous,
@@ -145,7 +149,7 @@ func exitCode(err error) int {
 // packageNames are the prefixes by which packages mark their errors. They serve programmers; the
 // user of the command line gets the sentence without them.
 var packageNames = []string{
-	"engine", "cpu", "kernel", "checkpoint", "prior", "operator", "measurement", "sampler",
+	"engine", "cpu", "kernel", "xla", "checkpoint", "prior", "operator", "measurement", "sampler",
 	"metric", "lpips", "imageio", "report", "html", "plot", "dynamics", "spgd", "atomicfile", "resume", "bench",
 }
 
@@ -162,6 +166,12 @@ func message(err error) string {
 	}
 	if memory := (*cpu.MemoryError)(nil); errors.As(err, &memory) {
 		text = memory.Error() + " (a smaller image needs less)"
+	}
+	switch {
+	case errors.Is(err, xla.ErrMemory):
+		text += " (a smaller image, or smaller tiles with --tile, need less)"
+	case errors.Is(err, xla.ErrLost):
+		text += " (a new run may find it again; --device cpu works)"
 	}
 	for again := true; again; {
 		again = false

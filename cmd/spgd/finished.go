@@ -38,7 +38,7 @@ func (r *restoration) differences(old *report.Run, q *equipment, hashes *fileHas
 	if _, now.Prior, err = q.prior(); err != nil {
 		return nil, err
 	}
-	engine := r.flags.engineOptions.record()
+	engine := r.flags.engineOptions.record(q.Engine)
 	now.Engine.Precision, now.Engine.Convolution = engine.Precision, engine.Convolution
 	if now.Sampler, err = r.samplerLike(old); err != nil {
 		return nil, err

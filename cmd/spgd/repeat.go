@@ -32,7 +32,7 @@ func (o *repeatOptions) AddFlags(f *pflag.FlagSet) {
 }
 
 // repeatFlags may be given beside --from: where things are, and what does not change the result.
-var repeatFlags = []string{"from", "allow-different", "output", "mask", "kernel", "prior", "threads", "memory", "json", "quiet", "resume", "checkpoint-every", "report", "preview", "preview-every"}
+var repeatFlags = []string{"from", "allow-different", "output", "mask", "kernel", "prior", "threads", "device", "memory", "json", "quiet", "resume", "checkpoint-every", "report", "preview", "preview-every"}
 
 // earlier is the result that is repeated.
 type earlier struct {

@@ -147,7 +147,7 @@ func (r *restoration) prepare(q *equipment) error {
 	if run.Tiles == nil {
 		run.Padded = paddedSize(height, width, denoiser.SizeMultiple())
 	}
-	run.Prior, run.Engine = priorRecord, r.flags.engineOptions.record()
+	run.Prior, run.Engine = priorRecord, r.flags.engineOptions.record(q.Engine)
 	run.Sampler = samplerRecord
 	run.Warnings = p.warnings
 	run.Output = r.flags.output.record(p.picture, height, width, p.channels(), r.write)

@@ -64,13 +64,14 @@ ENVIRONMENT
             one instruction set and nearly so across them.
   SPGD_CONV how 3x3 convolutions are computed: direct, winograd or auto (whichever is
             faster, the default). Results differ by rounding.
+  SPGD_PJRT_PLUGIN file of the PJRT plugin for --device cuda; see spgd devices.
 
 JSON
   With --json every command prints one JSON object to stdout, and restore with several
   pictures one in a line for each. An error prints 
   {"error": {"code": EXIT STATUS, "message": TEXT}} there too.
 
-` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitSome, exitInterrupted),
+` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitSome, exitDevice, exitInterrupted),
 		Example: `  spgd degrade --task inpaint --mask random:0.8 --noise 0.01 photo.png -o y.png
   spgd restore --task inpaint --mask y.mask.png --noise 0.01 y.png -o restored.png
   spgd compare photo.png restored.png`,
@@ -98,6 +99,7 @@ JSON
 		newPriorsCommand(c),
 		newBenchCommand(c),
 		newAnalyzeCommand(c),
+		newDevicesCommand(c),
 		newVersionCommand(c),
 	)
 	root.InitDefaultHelpCmd()

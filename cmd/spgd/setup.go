@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/engine/xla"
 	"github.com/seed-0f004ec9/spgd/prior"
 	"github.com/seed-0f004ec9/spgd/priors"
 	"github.com/seed-0f004ec9/spgd/report"
@@ -24,6 +25,7 @@ const defaultPrior = "natural-small"
 type engineOptions struct {
 	threads   int
 	precision string
+	device    string
 }
 
 // AddFlags adds those that every command has which computes.
@@ -31,10 +33,11 @@ func (o *engineOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.threads, "threads", 0, "`NUMBER` of processor threads, which does not change the result (default all)")
 }
 
-// addPrecision adds the flag of the commands that evaluate a network.
-func (o *engineOptions) addPrecision(f *pflag.FlagSet) {
+// addDevice adds the flags of the commands that evaluate a network.
+func (o *engineOptions) addDevice(f *pflag.FlagSet) {
+	f.StringVar(&o.device, "device", "cpu", "`DEVICE` that computes: "+engine.Devices+", see spgd devices;\nauto is cuda where that can be used, otherwise cpu")
 	addChoice(f, &o.precision, "precision", "precision", cpu.PrecisionF32,
-		"precision of the network's arithmetic; bf16 is faster and coarser, and needs a processor\nwith AVX-512 BF16", []string{cpu.PrecisionF32, cpu.PrecisionBF16})
+		"precision of the network's arithmetic; bf16 is faster and coarser, and on the CPU needs\na processor with AVX-512 BF16; tf32 is for GPUs", xla.Precisions)
 }
 
 func (o *engineOptions) start() (*engine.Engine, error) {
@@ -44,14 +47,37 @@ func (o *engineOptions) start() (*engine.Engine, error) {
 	if o.threads > cpu.MaxThreads {
 		return nil, usagef("--threads %d: there can be at most %d", o.threads, cpu.MaxThreads)
 	}
-	e, err := engine.New(engine.Options{Threads: o.threads, Precision: o.precision})
-	if errors.Is(err, cpu.ErrNoBF16) {
+	var device engine.Device
+	if o.device != "" { // which commands without the flag have
+		var err error
+		if device, err = engine.ParseDevice(o.device); err != nil {
+			return nil, as(errUsage, fmt.Errorf("--device: %w", err))
+		}
+	}
+	if device.CPU() && o.precision == xla.PrecisionTF32 {
+		return nil, usagef("--precision %s is for GPUs (--device cuda)", o.precision)
+	}
+	e, err := engine.New(engine.Options{Device: device, Threads: o.threads, Precision: o.precision})
+	if errors.Is(err, cpu.ErrNoBF16) || errors.Is(err, cpu.ErrPrecision) {
 		return nil, as(errUsage, err)
 	}
 	return e, err
 }
 
-func (o *engineOptions) record() report.Engine {
+// announce says which device computes where that is not plain from the flags.
+func announce(c *console, e *engine.Engine) {
+	if a := e.Accelerator(); a != nil {
+		c.logf("computing on %s", a.Name)
+	} else if why := e.Fallback(); why != nil {
+		c.logf("computing on the CPU: %s", message(why))
+	}
+}
+
+// record describes what computes.
+func (o *engineOptions) record(e *engine.Engine) report.Engine {
+	if a := e.Accelerator(); a != nil {
+		return report.Engine{Name: e.Backend().Name(), Precision: e.Precision(), Device: a.Name}
+	}
 	threads := o.threads
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)

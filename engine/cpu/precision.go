@@ -34,3 +34,6 @@ func parsePrecision(name string) (kernel.Precision, error) {
 	}
 	return kernel.F32, fmt.Errorf("cpu: %w %q (want f32 or bf16)", ErrPrecision, name)
 }
+
+// HasBF16 says whether Options.Precision "bf16" works on this processor.
+func HasBF16() bool { return kernel.HasBF16() }

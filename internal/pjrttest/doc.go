@@ -1,0 +1,25 @@
+// Package pjrttest makes PJRT plugins for tests, on a machine that has a C compiler but no accelerator.
+//
+// The plugin that works has one device, whose memory is the host's. It understands the StableHLO programs that
+// GoMLX writes, which it runs on this program's CPU backend: all that lies between a graph and the plugin,
+// from the text of a program to the ownership of buffers, is the real thing.
+package pjrttest
+
+// Mode chooses a plugin: the one that works, or one of those that must be refused.
+type Mode int
+
+const (
+	Works      Mode = iota
+	NoSymbol        // is no PJRT plugin
+	NoTable         // GetPjrtApi returns nothing
+	OtherMajor      // has version 7 of the interface
+	ShortTable      // lacks the functions of later versions
+	NoDevice        // finds no GPU
+	NoMemory        // finds no memory for a client
+	NoDevices       // starts, and offers no device
+	BadOption       // refuses the client's options
+)
+
+// Fail, if it is set, is what every run of a program ends with: its text begins with the name of a status of
+// PJRT.
+var Fail error

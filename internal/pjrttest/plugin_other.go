@@ -1,0 +1,21 @@
+//go:build !(cgo && linux && (amd64 || arm64))
+
+package pjrttest
+
+import "testing"
+
+// Plugin skips the test: there is nothing to load a plugin with.
+func Plugin(t testing.TB, _ Mode) string {
+	t.Helper()
+	t.Skip("a build without cgo, or not on Linux, loads no plugin")
+	return ""
+}
+
+// Alive is the number of buffers that the plugin which works has.
+func Alive() int { return 0 }
+
+// Options are those that the plugin's client was made with.
+func Options() string { return "" }
+
+// Programs are the texts that were compiled.
+func Programs() []string { return nil }
