@@ -21,7 +21,7 @@ const (
 
 // autoStart is the start: x is noise of the first level before it.
 var autoStart = Stage{
-	Name: "auto start", State: []string{StateX}, Scalars: []string{"lambda", "noise"},
+	Name: "auto start", State: []string{StateX}, Scalars: []string{"lambda", "noise"}, First: true,
 	Build: func(b *Builder) {
 		estimate := b.estimate(b.Scalar("lambda"))
 		b.SetState(StateX0hat, estimate)
@@ -46,26 +46,26 @@ func (b *Builder) estimate(lambda *Node) *Node {
 // autoSame is the start for y = x0 + noise: y itself, which is x at the noise level sigma_y.
 var autoSame = Stage{
 	Name:  "auto start same",
+	First: true,
 	Build: func(b *Builder) { b.SetState(StateX, b.Y()) },
 }
 
 // smoothEstimate builds the minimiser. Every image stops where its residual has fallen to rounding.
 func smoothEstimate(b *Builder, lambda *Node) *Node {
-	// normal is (A^T A + lambda grad^T grad) x - A^T y: half the gradient of the sum.
-	normal := func(x, y *Node) *Node {
-		r := b.Apply(x)
-		if y != nil {
-			r = graph.Sub(r, y)
-		}
-		sum := graph.Add(dot(r, r), graph.Mul(lambda, roughness(x)))
-		return graph.MulScalar(graph.Gradient(graph.ReduceAllSum(sum), x)[0], 0.5)
+	// adjoint is A^T v, and normal (A^T A + lambda grad^T grad) x, half the gradient of the sum without y.
+	zero := graph.ZerosLike(b.State(StateX))
+	adjoint := func(v *Node) *Node {
+		return graph.Gradient(graph.ReduceAllSum(graph.Mul(b.Apply(zero), graph.StopGradient(v))), zero)[0]
 	}
-	x := graph.ZerosLike(b.State(StateX))
-	r := graph.Neg(normal(x, b.Y()))
+	normal := func(x *Node) *Node {
+		return graph.Add(adjoint(b.Apply(x)), graph.Mul(lambda, roughness(x)))
+	}
+	x := zero
+	r := adjoint(b.Y())
 	p, rr := r, dot(r, r)
 	floor := graph.AddScalar(graph.MulScalar(rr, 1e-12), 1e-30)
 	for range estimateSteps {
-		hp := normal(p, nil)
+		hp := normal(p)
 		going := graph.ConvertDType(graph.GreaterThan(rr, floor), rr.DType())
 		share := func(a, b *Node) *Node { return graph.Mul(going, graph.Div(a, graph.MaxScalar(b, 1e-30))) }
 		alpha := perImage(share(rr, dot(p, hp)))
@@ -78,14 +78,19 @@ func smoothEstimate(b *Builder, lambda *Node) *Node {
 	return x
 }
 
-// roughness is ||grad x||^2 of every image, [N]: the squares of the differences of neighbours.
+// roughness is grad^T grad x: along each axis twice a pixel less its two neighbours, the edge's being itself.
 func roughness(x *Node) *Node {
-	sum := graph.MulScalar(dot(x, x), 0) // an image of a single pixel has no neighbours
+	sum := graph.MulScalar(x, 4)
 	for axis := 1; axis <= 2; axis++ {
-		if x.Shape().Dimensions[axis] > 1 {
-			d := graph.Sub(graph.SliceAxis(x, axis, graph.AxisRange(1)), graph.SliceAxis(x, axis, graph.AxisRange(0, -1)))
-			sum = graph.Add(sum, dot(d, d))
+		part := func(from, to int) *Node { return graph.SliceAxis(x, axis, graph.AxisRange(from, to)) }
+		n := x.Shape().Dimensions[axis]
+		if n == 1 {
+			sum = graph.Sub(sum, graph.MulScalar(x, 2))
+			continue
 		}
+		before := graph.Concatenate([]*Node{part(0, 1), part(0, n-1)}, axis)
+		after := graph.Concatenate([]*Node{part(1, n), part(n-1, n)}, axis)
+		sum = graph.Sub(sum, graph.Add(before, after))
 	}
 	return sum
 }

@@ -188,9 +188,9 @@ func (r *Run) resume(c *Checkpoint) error {
 	for _, name := range names {
 		t, ok := c.State[name]
 		i := slices.IndexFunc(t.Data, func(v float32) bool { return v-v != 0 })
-		shape := r.state[StateX].Shape()
+		shape := r.driver.stateShape(r.batch)
 		if slices.Contains(kept, name) {
-			shape = r.state[name].Shape()
+			shape = r.driver.shapeOf(r.sampler, name, r.batch)
 		}
 		switch {
 		case !ok:

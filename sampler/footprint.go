@@ -46,7 +46,7 @@ func (d *Driver) footprint(s Sampler, n, limit int) (bytes int, known bool, err 
 	return bytes, !f.unknown, nil
 }
 
-// stage follows a stage of a method for n images, with all of its state there.
+// stage follows a stage of a method for n images, with all of its state there that a run has made by then.
 func (f *footprint) stage(d *Driver, s Sampler, st Stage, n int) error {
 	p, err := d.program(s, st, n)
 	if err != nil {
@@ -61,7 +61,8 @@ func (f *footprint) stage(d *Driver, s Sampler, st Stage, n int) error {
 	size := func(name string) int { return int(d.shapeOf(s, name, n).Memory()) }
 	spared := d.spared(s)
 	for _, name := range append(s.State(), StateX, StateX0hat) {
-		if !spared.state[name] && (slices.Contains(read, name) || !slices.Contains(p.written, name)) {
+		made := !st.First || name == StateX
+		if made && !spared.state[name] && (slices.Contains(read, name) || !slices.Contains(p.written, name)) {
 			f.grow(size(name))
 		}
 	}

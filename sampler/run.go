@@ -63,19 +63,24 @@ func newRun(ctx context.Context, d *Driver, s Sampler, j Job, batch int, of *cou
 	c := s.StepCost()
 	r.total = Cost{c.Forwards * r.steps() * r.samples, c.VJPs * r.steps() * r.samples}
 	r.spared = d.spared(s)
-	for _, name := range append(s.State(), StateX0hat) {
-		if r.spared.state[name] {
-			continue
-		}
-		zero, err := d.engine.Make(func(v []float32) error { clear(v); return nil }, d.shapeOf(s, name, batch).Dimensions...)
-		if err != nil {
-			return nil, err
-		}
-		r.state[name] = zero
-	}
 	x, err := r.startState()
 	r.state[StateX] = x
 	return r, err
+}
+
+// makeState makes the state that is not there yet, all zeros.
+func (r *Run) makeState() error {
+	for _, name := range append(r.sampler.State(), StateX0hat) {
+		if r.spared.state[name] || r.state[name] != nil {
+			continue
+		}
+		zero, err := r.driver.engine.Make(func(v []float32) error { clear(v); return nil }, r.driver.shapeOf(r.sampler, name, r.batch).Dimensions...)
+		if err != nil {
+			return err
+		}
+		r.state[name] = zero
+	}
+	return nil
 }
 
 // startState returns a copy of the state the caller gave, or noise of the first level.
@@ -141,6 +146,11 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 	st, ok := r.stages[stage]
 	if !ok {
 		return nil, fmt.Errorf("sampler: %s has no stage %q", r.sampler.Name(), stage)
+	}
+	if !st.First {
+		if err := r.makeState(); err != nil {
+			return nil, err
+		}
 	}
 	begin := time.Now()
 	p, err := r.driver.program(r.sampler, st, r.batch)

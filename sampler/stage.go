@@ -49,6 +49,9 @@ type Stage struct {
 	Noise, MeasurementNoise []string
 	// Inverse says that the stage uses the operator's inverse, see Builder.Inverse.
 	Inverse bool
+	// First says that a run begins with the stage, if it runs it at all, and that it reads no state but x: the rest
+	// is made after it, and its memory serves the stage.
+	First bool
 	// Cost is what one run of it costs.
 	Cost   Cost
 	filter func(b *Builder, g *Node) *Node // of likelihood gradients, or nil: see DiffStateGrad

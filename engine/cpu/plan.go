@@ -224,11 +224,58 @@ func (p *plan) decidePoint(v *vertex) {
 	case v.readers > 1:
 		v.stored = v.fresh || 2*read > (2*maxSharedLeaves+1)*v.size() || v.cost > maxSharedCost
 	default:
-		v.stored = false
+		v.stored = p.hoards(v)
 	}
 	if len(v.leaves) > maxLeaves || v.cost > maxCost || v.waiting() > 1 {
 		v.stored = true
 	}
+}
+
+// hoards says whether leaving v to its only reader u would keep several large values in memory for that alone, while
+// much else is computed, and u will be left to its own only reader in the same way: a sum with one more term in
+// every step of an unrolled iteration, which is read at the end.
+func (p *plan) hoards(v *vertex) bool {
+	u := v.onlyReader()
+	if u == nil || u.kind != vertexPoint || p.computedBetween(v, u) < 2 {
+		return false
+	}
+	if w := u.onlyReader(); w == nil || p.computedBetween(u, w) == 0 {
+		return false
+	}
+	kept := 0
+	for _, l := range v.leaves {
+		own := l.kind != vertexParameter && l.kind != vertexConstant && l.output < 0
+		if own && 2*l.size() >= v.size() && !slices.ContainsFunc(l.users, func(w *vertex) bool { return w.id >= u.id }) {
+			kept++
+		}
+	}
+	return kept >= 2
+}
+
+// onlyReader is what alone reads v, views looked through, or nil.
+func (v *vertex) onlyReader() *vertex {
+	u := v
+	for u == v || u.kind == vertexView {
+		if len(u.users) != 1 {
+			return nil
+		}
+		u = u.users[0]
+	}
+	return u
+}
+
+// computedBetween counts what is computed of values as large as v between v and a later u, beside element-wise values.
+func (p *plan) computedBetween(v, u *vertex) int {
+	n := 0
+	for _, w := range p.vertices[v.id+1 : u.id] {
+		switch w.kind {
+		case vertexReduce, vertexConvolution, vertexProduct, vertexGeneric:
+			if len(w.in) > 0 && w.in[0].size() >= v.size() {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // waiting counts the products that only v reads: one that is computed early would lie in memory until

@@ -95,6 +95,17 @@ func TestPlanFreesInTime(t *testing.T) {
 			}
 			return Concatenate(out, 0)
 		}, 3 * rows * positions},
+		// The terms of a sum could wait for its end: one lies beside its successor and the sum.
+		{"unrolled iteration", func(x *Node) *Node {
+			sum, p := ZerosLike(x), x
+			for range 12 {
+				shifted := Concatenate([]*Node{SliceAxis(p, 0, AxisRange(1)), SliceAxis(p, 0, AxisRange(0, 1))}, 0)
+				size, overlap := ReduceAllSum(Mul(p, p)), ReduceAllSum(Mul(p, shifted))
+				sum = Add(sum, Mul(overlap, p))
+				p = Sub(shifted, Mul(Div(overlap, size), p))
+			}
+			return ReduceAndKeep(sum, ReduceSum, -1)
+		}, 3 * positions * (channels + 1)},
 	} {
 		p, run := compilePlan(newTestBackend(t, 2), []int{positions, channels}, func(x *Node) []*Node { return []*Node{test.build(x)} })
 		run()
