@@ -7,7 +7,9 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
+	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/internal/pjrttest"
 	"github.com/seed-0f004ec9/spgd/prior/checkpoint"
 )
 
@@ -15,18 +17,20 @@ import (
 // scale-shift norm or not, both ways of resampling, both attention orders, heads given by number
 // and by width, and learned sigma or not.
 func TestUNetGolden(t *testing.T) {
-	eachConvolution(t, func(t *testing.T, _ string) { testUNetGolden(t, cpu.PrecisionF32, maxScores, 1e-5) })
+	eachConvolution(t, func(t *testing.T, _ string) { testUNetGolden(t, engine.Options{}, maxScores, 1e-5) })
 }
 
 // TestUNetGoldenBlocks is the same with attention in many blocks.
-func TestUNetGoldenBlocks(t *testing.T) { testUNetGolden(t, cpu.PrecisionF32, 1<<16, 1e-5) }
+func TestUNetGoldenBlocks(t *testing.T) { testUNetGolden(t, engine.Options{}, 1<<16, 1e-5) }
 
 // TestUNetGoldenBF16: some fifty values on the way through a network and back are rounded by up to
 // 1/512 each, independently of one another. Winograd's method multiplies differences of rounded
 // numbers, whose errors are several times as large.
 func TestUNetGoldenBF16(t *testing.T) {
 	tolerance := map[string]float64{"direct": 0.02, "winograd": 0.08}
-	eachConvolution(t, func(t *testing.T, name string) { testUNetGolden(t, cpu.PrecisionBF16, maxScores, tolerance[name]) })
+	eachConvolution(t, func(t *testing.T, name string) {
+		testUNetGolden(t, engine.Options{Precision: cpu.PrecisionBF16}, maxScores, tolerance[name])
+	})
 }
 
 // eachConvolution runs a test with both ways to compute convolutions.
@@ -39,7 +43,7 @@ func eachConvolution(t *testing.T, test func(t *testing.T, name string)) {
 	}
 }
 
-func testUNetGolden(t *testing.T, precision string, scores int, tolerance float64) {
+func testUNetGolden(t *testing.T, o engine.Options, scores int, tolerance float64) {
 	for _, name := range []string{"unet_attention.safetensors", "unet_plain.safetensors"} {
 		t.Run(name, func(t *testing.T) {
 			f := golden(t, name)
@@ -60,7 +64,7 @@ func testUNetGolden(t *testing.T, precision string, scores int, tolerance float6
 			})
 			timesteps := tensors.FromFlatDataAndDimensions(f.Tensors["t"].Data, f.Tensors["t"].Shape...)
 			in := []*tensors.Tensor{channelsLast(f.Tensors["x"]), timesteps, channelsLast(f.Tensors["cotangent"])}
-			out := run(t, newEngineOf(t, precision), append(in, w.tensors...), func(in []*graph.Node) []*graph.Node {
+			out := run(t, newEngineOf(t, o), append(in, w.tensors...), func(in []*graph.Node) []*graph.Node {
 				u := newUNet(p, w.names, in[3:])
 				u.scores = scores
 				y := u.forward(in[0], in[1])
@@ -78,20 +82,34 @@ func testUNetGolden(t *testing.T, precision string, scores int, tolerance float6
 	}
 }
 
+// TestGoldenOnDevice holds networks and priors to PyTorch on the device that SPGD_TEST_DEVICE names, or on that of
+// the plugin for tests. It has a process's one precision, so it runs in float32 alone.
+func TestGoldenOnDevice(t *testing.T) {
+	d, err := engine.ParseDevice(pjrttest.Device(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := engine.Options{Device: d}
+	t.Run("unet", func(t *testing.T) { testUNetGolden(t, o, maxScores, 1e-4) })
+	t.Run("denoiser", func(t *testing.T) { testDenoiserGolden(t, o, 1e-4) })
+}
+
 // TestDenoiserGolden holds both priors and their VJPs to PyTorch. Errors are relative to the
 // inputs, because x - sigma eps cancels at a high sigma.
 func TestDenoiserGolden(t *testing.T) {
-	eachConvolution(t, func(t *testing.T, _ string) { testDenoiserGolden(t, cpu.PrecisionF32, 2e-6) })
+	eachConvolution(t, func(t *testing.T, _ string) { testDenoiserGolden(t, engine.Options{}, 2e-6) })
 }
 
 // TestDenoiserGoldenBF16: trained networks are less sensitive to rounding than random ones.
 func TestDenoiserGoldenBF16(t *testing.T) {
-	eachConvolution(t, func(t *testing.T, _ string) { testDenoiserGolden(t, cpu.PrecisionBF16, 0.02) })
+	eachConvolution(t, func(t *testing.T, _ string) {
+		testDenoiserGolden(t, engine.Options{Precision: cpu.PrecisionBF16}, 0.02)
+	})
 }
 
-func testDenoiserGolden(t *testing.T, precision string, tolerance float64) {
+func testDenoiserGolden(t *testing.T, o engine.Options, tolerance float64) {
 	f := golden(t, "denoiser.safetensors")
-	e := newEngineOf(t, precision)
+	e := newEngineOf(t, o)
 	for _, spec := range []struct{ name, load string }{
 		{"natural-small", "natural-small"},
 		{"natural-medium", "../priors/natural-medium.safetensors"},

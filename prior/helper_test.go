@@ -18,13 +18,13 @@ import (
 
 func newEngine(t testing.TB) *engine.Engine {
 	t.Helper()
-	return newEngineOf(t, "")
+	return newEngineOf(t, engine.Options{})
 }
 
-// newEngineOf returns an engine with a precision. Where the processor cannot, the test is skipped.
-func newEngineOf(t testing.TB, precision string) *engine.Engine {
+// newEngineOf returns an engine. Where the processor lacks its precision, the test is skipped.
+func newEngineOf(t testing.TB, o engine.Options) *engine.Engine {
 	t.Helper()
-	e, err := engine.New(engine.Options{Precision: precision})
+	e, err := engine.New(o)
 	if errors.Is(err, cpu.ErrNoBF16) {
 		t.Skip(err)
 	}

@@ -3,6 +3,7 @@ package sampler
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,7 +11,9 @@ import (
 
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
+	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/internal/pjrttest"
 	"github.com/seed-0f004ec9/spgd/operator"
 	"github.com/seed-0f004ec9/spgd/prior"
 )
@@ -23,6 +26,30 @@ import (
 // which moves that trajectory by some 1e-2.
 func TestGoldenTrajectories(t *testing.T) {
 	brief := testing.Short() || cpu.ISA() == "portable"
+	testGoldenTrajectories(t, newEngine(t), 1e-3, func(task, _ string) bool { return !brief || task == "inpaint_random" })
+}
+
+// TestGoldenOnDevice does so on the device that SPGD_TEST_DEVICE names, all of it, or for one task and variant
+// on that of the plugin for tests.
+func TestGoldenOnDevice(t *testing.T) {
+	d, err := engine.ParseDevice(pjrttest.Device(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(engine.Options{Device: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	all := os.Getenv("SPGD_TEST_DEVICE") != ""
+	testGoldenTrajectories(t, e, 1e-2, func(task, variant string) bool {
+		return all || task == "inpaint_random" && (variant == "" || variant == "adm_pixel")
+	})
+}
+
+// testGoldenTrajectories follows the tasks, and the variants of these, that are wanted; the variant "" asks for the
+// task.
+func testGoldenTrajectories(t *testing.T, e *engine.Engine, tolerance float64, wanted func(task, variant string) bool) {
 	denoiser, err := prior.Load("natural-small", prior.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -56,8 +83,8 @@ func TestGoldenTrajectories(t *testing.T) {
 		}},
 	} {
 		t.Run(task.name, func(t *testing.T) {
-			if brief && task.name != "inpaint_random" {
-				t.Skip("follows one task in short tests and on the portable kernels")
+			if !wanted(task.name, "") {
+				t.Skip("follows one task in short tests, on the portable kernels and with the plugin for tests")
 			}
 			g := readGolden(t, "testdata/spgd_"+task.name+".safetensors")
 			shape := g.shape["image"]
@@ -65,7 +92,7 @@ func TestGoldenTrajectories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			driver, err := NewDriver(newEngine(t), denoiser, op)
+			driver, err := NewDriver(e, denoiser, op)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,11 +106,14 @@ func TestGoldenTrajectories(t *testing.T) {
 				{"adm_pixel", ADMPixel, DenoiseStale},
 				{"adm_global_fresh", ADMGlobal, DenoiseFresh},
 			} {
+				if !wanted(task.name, variant.name) {
+					continue
+				}
 				// The clip of HDR has a kink that amplifies rounding once momentum is at work.
 				kinked := task.name == "high_dynamic_range" && variant.adm != ADMOff
 				s := goldenSettings(t, g)
 				s.ADM, s.Denoise = variant.adm, variant.denoise
-				t.Run(variant.name, func(t *testing.T) { follow(t, driver, g, variant.name, s, kinked) })
+				t.Run(variant.name, func(t *testing.T) { follow(t, driver, g, variant.name, s, kinked, tolerance) })
 			}
 		})
 	}
@@ -106,9 +136,8 @@ func goldenSettings(t *testing.T, g golden) Settings {
 }
 
 // follow compares a run with one variant of a golden file, at every outer step.
-func follow(t *testing.T, driver *Driver, g golden, variant string, s Settings, kinked bool) {
+func follow(t *testing.T, driver *Driver, g golden, variant string, s Settings, kinked bool, tolerance float64) {
 	t.Helper()
-	const tolerance = 1e-3
 	xStart, shape := nhwc(g, "x_start")
 	y, yShape := nhwc(g, "y")
 	var got states

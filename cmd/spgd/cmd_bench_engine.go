@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
@@ -23,6 +24,7 @@ type benchEngineOptions struct {
 	engineOptions
 	priorOptions
 	size, batch, runs int
+	step              bool
 }
 
 // AddFlags adds them.
@@ -31,6 +33,7 @@ func (o *benchEngineOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.size, "size", 256, "side of the square images in `PIXELS`, a multiple of the network's (16 for the embedded prior)")
 	f.IntVar(&o.batch, "batch", 1, "`NUMBER` of images")
 	f.IntVar(&o.runs, "runs", 5, "`NUMBER` of timed runs, after one that is not timed")
+	f.BoolVar(&o.step, "step", false, "also time the warm-up step of SPGD, with all that it needs beside the network")
 	o.engineOptions.AddFlags(f)
 	o.addDevice(f)
 }
@@ -48,7 +51,10 @@ With --json: forward_s and vjp_s are medians over the runs in seconds (vjp_s inc
 forward pass), forward_min_s and vjp_min_s the fastest runs; compile_s is what compiling
 both took, first_s the first evaluation; gflops is the arithmetic of the direct method a
 second of vjp_s; peak_gflops what the processor does in registers; peak_bytes the largest
-memory of the process (0 where the system does not say).
+memory of the process (0 where the system does not say). With --step, step_s is the time of one
+warm-up step of SPGD (forward, VJP, ADM, update and what the driver does), the mean over a run after
+one that compiles, which took step_compile_s. With an accelerator, device is its name and
+device_bytes what its memory had more at the end than at the start, of all its users.
 
 ` + exitStatusHelp(exitCheckpoint, exitMemory, exitOutput, exitDevice, exitInterrupted),
 		Example: "  spgd bench engine --size 512\n  spgd bench engine --network ffhq256 --json",
@@ -86,6 +92,11 @@ type engineTimes struct {
 	GFLOPS     float64 `json:"gflops"`
 	PeakGFLOPS float64 `json:"peak_gflops"`
 	PeakBytes  int64   `json:"peak_bytes"`
+
+	Step        float64 `json:"step_s,omitempty"`
+	StepCompile float64 `json:"step_compile_s,omitempty"`
+	Device      string  `json:"device,omitempty"`
+	DeviceBytes int64   `json:"device_bytes,omitempty"`
 }
 
 func (o *benchEngineOptions) model(priorGiven bool) (*prior.Model, error) {
@@ -114,6 +125,7 @@ func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, prio
 	if k := m.SizeMultiple(); o.size%k != 0 {
 		return usagef("--size %d: %s takes multiples of %d", o.size, m.Name(), k)
 	}
+	before := usedMemory()
 	e, err := o.start()
 	if err != nil {
 		return err
@@ -127,11 +139,41 @@ func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, prio
 	if err != nil {
 		return err
 	}
+	if o.step {
+		if t.Step, t.StepCompile, err = timeStep(ctx, e, m, o); err != nil {
+			return err
+		}
+	}
+	if a := e.Accelerator(); a != nil {
+		t.Device, t.DeviceBytes = a.Name, usedMemory()-before
+	}
 	if c.json {
 		return c.printJSON(t)
 	}
-	return c.printf("%s, %d x %dx%d, %s, %d threads, %s\nforward        %8.3f s (fastest %.3f)\nforward + VJP  %8.3f s (fastest %.3f)\ncompile        %8.3f s\narithmetic     %8.0f GFLOP/s of %.0f\nmemory         %8.0f MiB\n",
-		t.Prior, t.Batch, t.Size, t.Size, t.Precision, t.Threads, t.ISA, t.Forward, t.ForwardMin, t.VJP, t.VJPMin, t.Compile, t.GFLOPS, t.PeakGFLOPS, float64(t.PeakBytes)/(1<<20))
+	return c.printf("%s", t.text())
+}
+
+// text is the form for people.
+func (t *engineTimes) text() string {
+	where := fmt.Sprintf("%d threads, %s", t.Threads, t.ISA)
+	if t.Device != "" {
+		where = t.Device
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %d x %dx%d, %s, %s\nforward        %8.3f s (fastest %.3f)\nforward + VJP  %8.3f s (fastest %.3f)\ncompile        %8.3f s\n",
+		t.Prior, t.Batch, t.Size, t.Size, t.Precision, where, t.Forward, t.ForwardMin, t.VJP, t.VJPMin, t.Compile)
+	if t.Step > 0 {
+		fmt.Fprintf(&b, "step of SPGD   %8.3f s (compiled in %.3f)\n", t.Step, t.StepCompile)
+	}
+	fmt.Fprintf(&b, "arithmetic     %8.0f GFLOP/s", t.GFLOPS)
+	if t.PeakGFLOPS > 0 {
+		fmt.Fprintf(&b, " of %.0f", t.PeakGFLOPS)
+	}
+	fmt.Fprintf(&b, "\nmemory         %8.0f MiB\n", float64(t.PeakBytes)/(1<<20))
+	if t.DeviceBytes > 0 {
+		fmt.Fprintf(&b, "on the device  %8.0f MiB\n", float64(t.DeviceBytes)/(1<<20))
+	}
+	return b.String()
 }
 
 // timeEngine compiles and runs both programs in turn.

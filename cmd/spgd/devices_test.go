@@ -107,3 +107,15 @@ func TestRestoreThroughPlugin(t *testing.T) {
 		})
 	}
 }
+
+// TestBenchEngineStep times the step of SPGD on the device of a plugin.
+func TestBenchEngineStep(t *testing.T) {
+	device := "xla:" + pjrttest.Plugin(t, pjrttest.Works)
+	var got engineTimes
+	if err := json.Unmarshal([]byte(mustRun(t, "bench", "engine", "--device", device, "--size", "16", "--batch", "2", "--runs", "1", "--step", "--json", "--quiet")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if !(got.Step > 0 && got.StepCompile > 0) || !strings.Contains(got.Device, "fake device") || got.Precision != "f32" || got.ISA != "" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/gomlx/go-xla/pkg/pjrt"
@@ -25,6 +26,11 @@ func Open(o Options) (backends.Backend, *Info, error) {
 	if o.Card >= 0 && !o.Plugin.CUDA() {
 		return nil, nil, fmt.Errorf("xla: %w: GPU %d of a plugin that is not for CUDA (%s)", ErrNoDevice, o.Card, o.Plugin.Path)
 	}
+	path, err := filepath.Abs(o.Plugin.Path)
+	if err != nil || strings.Contains(path, ",") { // which GoMLX takes for the end of the path
+		return nil, nil, fmt.Errorf("xla: %w: %q: its path cannot hold a comma", ErrPlugin, o.Plugin.Path)
+	}
+	o.Plugin.Path = path
 	if err := begin(&o); err != nil {
 		return nil, nil, err
 	}

@@ -53,6 +53,11 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+	t.Run("a comma", func(t *testing.T) {
+		if _, _, err := Open(Options{Plugin: Plugin{Path: "/a,b.so"}, Card: -1}); !errors.Is(err, ErrPlugin) || !strings.Contains(err.Error(), "comma") {
+			t.Errorf("%v", err)
+		}
+	})
 	t.Run("precision", func(t *testing.T) {
 		if _, _, err := Open(Options{Precision: "f16", Card: -1}); !errors.Is(err, ErrPrecision) {
 			t.Errorf("%v", err)

@@ -5,6 +5,11 @@
 // from the text of a program to the ownership of buffers, is the real thing.
 package pjrttest
 
+import (
+	"os"
+	"testing"
+)
+
 // Mode chooses a plugin: the one that works, or one of those that must be refused.
 type Mode int
 
@@ -19,6 +24,16 @@ const (
 	NoDevices       // starts, and offers no device
 	BadOption       // refuses the client's options
 )
+
+// Device returns the device that the variable SPGD_TEST_DEVICE names, a GPU perhaps, or else that of the plugin
+// which works. Where there is none, the test is skipped.
+func Device(t testing.TB) string {
+	t.Helper()
+	if d := os.Getenv("SPGD_TEST_DEVICE"); d != "" {
+		return d
+	}
+	return "xla:" + Plugin(t, Works)
+}
 
 // Fail, if it is set, is what every run of a program ends with: its text begins with the name of a status of
 // PJRT.

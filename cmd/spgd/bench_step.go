@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+
+	"github.com/gomlx/gomlx/pkg/core/dtypes"
+	"github.com/gomlx/gomlx/pkg/core/shapes"
+	"github.com/gomlx/gomlx/pkg/core/tensors"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/engine/xla"
+	"github.com/seed-0f004ec9/spgd/internal/rng"
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// timeStep times the warm-up step of SPGD as a restoration runs it, in seconds: a run of the released method with
+// ADM, for random inpainting of noise, after a run that compiles. The weights may be random, so the step
+// size is next to nothing.
+func timeStep(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchEngineOptions) (step, compile float64, err error) {
+	keep, err := operator.RandomMask(o.size, o.size, 0.8, 1)
+	if err != nil {
+		return 0, 0, err
+	}
+	op, err := operator.NewInpaint("inpaint", o.size, o.size, keep)
+	if err != nil {
+		return 0, 0, err
+	}
+	d, err := sampler.NewDriver(e, m, op)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer d.Close()
+	s := sampler.ReleasedSettings()
+	s.ADM, s.StepSize, s.SigmaMax = sampler.ADMPixel, 1e-6, 1
+	y := make([]float32, shapes.Make(dtypes.Float32, o.batch, o.size, o.size, m.Channels()).Size())
+	rng.New(1, 0, 0, rng.Diagnostic).FillNormal(y)
+	for i, steps := range []int{1, max(2, o.runs)} {
+		s.Steps = steps
+		r, err := d.Run(ctx, sampler.SPGD{Settings: s}, sampler.Job{Y: tensors.FromFlatDataAndDimensions(y, o.batch, o.size, o.size, m.Channels())})
+		if err != nil {
+			return 0, 0, err
+		}
+		if i == 0 {
+			compile = r.Compile.Seconds()
+		}
+		step = (r.Elapsed - r.Compile).Seconds() / float64(r.Cost.NFE())
+	}
+	return step, compile, nil
+}
+
+// usedMemory is what is taken of the GPUs' memory, by anyone; 0 where the driver does not say.
+func usedMemory() (bytes int64) {
+	cards, err := xla.System().Cards()
+	if err != nil {
+		return 0
+	}
+	for _, c := range cards {
+		bytes += c.Used
+	}
+	return bytes
+}
