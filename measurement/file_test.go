@@ -31,7 +31,7 @@ func TestSaveLoad(t *testing.T) {
 		{Name: "phase"},
 		{Name: "hdr"},
 	} {
-		noise := []Noise{{Gaussian, 0.05}, {Poisson, 0.1}}[i%2]
+		noise := []Noise{{Model: Gaussian, Sigma: 0.05}, {Model: Poisson, Sigma: 0.1}}[i%2]
 		m := simulate(t, task, noise, math.MaxUint64-uint64(i), img, img)
 		path := filepath.Join(dir, "y.safetensors")
 		if err := m.Save(path); err != nil {
@@ -148,7 +148,7 @@ func TestLoadErrors(t *testing.T) {
 	dir := t.TempDir()
 	img := randomImage(6, 8, 3, 1)
 	encode := func(task operator.Task) (map[string]checkpoint.Tensor, map[string]string) {
-		m, _, err := FromImage(task, img, Noise{Gaussian, 0.1}, 3, operator.Files{})
+		m, _, err := FromImage(task, img, Noise{Model: Gaussian, Sigma: 0.1}, 3, operator.Files{})
 		if err != nil {
 			t.Fatal(err)
 		}

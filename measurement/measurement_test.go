@@ -108,7 +108,7 @@ func TestSimulateNoiseless(t *testing.T) {
 func TestGaussianNoise(t *testing.T) {
 	img := constant(100, 100, 0.25)
 	for _, model := range []string{"", Gaussian} {
-		m := simulate(t, operator.Task{Name: "denoise"}, Noise{model, 0.3}, 7, img)
+		m := simulate(t, operator.Task{Name: "denoise"}, Noise{Model: model, Sigma: 0.3}, 7, img)
 		mean, std := deviation(m.Y, 0.25)
 		if math.Abs(mean) > 5*0.3/math.Sqrt(3e4) || math.Abs(std-0.3) > 5*0.3/math.Sqrt(6e4) {
 			t.Errorf("noise has mean %g and deviation %g, want 0 and 0.3", mean, std)
@@ -118,7 +118,7 @@ func TestGaussianNoise(t *testing.T) {
 		}
 	}
 	// Dropped pixels hold noise too.
-	m := simulate(t, operator.Task{Name: "inpaint", Mask: "random:0.9"}, Noise{Gaussian, 0.1}, 7, img)
+	m := simulate(t, operator.Task{Name: "inpaint", Mask: "random:0.9"}, Noise{Model: Gaussian, Sigma: 0.1}, 7, img)
 	var holes []float32
 	for i, keep := range m.Operator.(*operator.Inpaint).Mask() {
 		if !keep {
@@ -133,7 +133,7 @@ func TestGaussianNoise(t *testing.T) {
 func TestPoissonNoise(t *testing.T) {
 	for _, sigma := range []float64{0.02, 0.3} {
 		for _, v := range []float32{-1, -0.5, 0, 0.7, 1, 1.5} {
-			m := simulate(t, operator.Task{Name: "denoise"}, Noise{Poisson, sigma}, 7, constant(100, 100, v))
+			m := simulate(t, operator.Task{Name: "denoise"}, Noise{Model: Poisson, Sigma: sigma}, 7, constant(100, 100, v))
 			mean, std := deviation(m.Y, float64(v))
 			want := sigma * math.Sqrt((float64(v)+1)/2)
 			if math.Abs(mean) > 5*want/math.Sqrt(3e4)+1e-7 || math.Abs(std-want) > 8*want/math.Sqrt(6e4)+1e-7 {
@@ -141,7 +141,7 @@ func TestPoissonNoise(t *testing.T) {
 			}
 		}
 		// Below black there is no light.
-		m := simulate(t, operator.Task{Name: "denoise"}, Noise{Poisson, sigma}, 7, constant(4, 4, -1.5))
+		m := simulate(t, operator.Task{Name: "denoise"}, Noise{Model: Poisson, Sigma: sigma}, 7, constant(4, 4, -1.5))
 		if slices.Max(m.Y) != -1 || slices.Min(m.Y) != -1 {
 			t.Errorf("sigma %g below black: %v", sigma, m.Y[:4])
 		}
@@ -152,7 +152,7 @@ func TestPoissonNoise(t *testing.T) {
 	for i := range 20000 {
 		y[i] = 1
 	}
-	if err := (Noise{Poisson, 0.2}).Add(y, op, 3, 0); err != nil {
+	if err := (Noise{Model: Poisson, Sigma: 0.2}).Add(y, op, 3, 0); err != nil {
 		t.Fatal(err)
 	}
 	if mean, std := deviation(y[:20000], 1); math.Abs(mean) > 0.008 || math.Abs(std-0.2) > 0.008 {
@@ -163,7 +163,7 @@ func TestPoissonNoise(t *testing.T) {
 	}
 	// A sigma beyond float32 changes nothing.
 	y = []float32{0.5}
-	if err := (Noise{Poisson, 1e-200}).Add(y, op, 3, 0); err != nil || y[0] != 0.5 {
+	if err := (Noise{Model: Poisson, Sigma: 1e-200}).Add(y, op, 3, 0); err != nil || y[0] != 0.5 {
 		t.Errorf("sigma 1e-200: %v, error %v", y, err)
 	}
 }
@@ -173,7 +173,7 @@ func TestPoissonNoise(t *testing.T) {
 func TestNoiseStreams(t *testing.T) {
 	a, b := randomImage(5, 6, 3, 1), randomImage(5, 6, 3, 2)
 	task := operator.Task{Name: "denoise"}
-	for _, noise := range []Noise{{Gaussian, 0.1}, {Poisson, 0.1}} {
+	for _, noise := range []Noise{{Model: Gaussian, Sigma: 0.1}, {Model: Poisson, Sigma: 0.1}} {
 		m := simulate(t, task, noise, 1, a, a, b)
 		if m.Len() != 3 {
 			t.Fatalf("%d images", m.Len())
@@ -206,11 +206,11 @@ func TestSimulateErrors(t *testing.T) {
 		noise  Noise
 		want   error
 	}{
-		"negative sigma": {context.Background(), []*imageio.Image{good}, Noise{Gaussian, -0.1}, ErrNoise},
-		"NaN sigma":      {context.Background(), []*imageio.Image{good}, Noise{Poisson, math.NaN()}, ErrNoise},
-		"huge sigma":     {context.Background(), []*imageio.Image{good}, Noise{Gaussian, 1e39}, ErrNoise},
-		"infinite sigma": {context.Background(), []*imageio.Image{good}, Noise{"", math.Inf(1)}, ErrNoise},
-		"unknown model":  {context.Background(), []*imageio.Image{good}, Noise{"salt", 0.1}, ErrNoise},
+		"negative sigma": {context.Background(), []*imageio.Image{good}, Noise{Model: Gaussian, Sigma: -0.1}, ErrNoise},
+		"NaN sigma":      {context.Background(), []*imageio.Image{good}, Noise{Model: Poisson, Sigma: math.NaN()}, ErrNoise},
+		"huge sigma":     {context.Background(), []*imageio.Image{good}, Noise{Model: Gaussian, Sigma: 1e39}, ErrNoise},
+		"infinite sigma": {context.Background(), []*imageio.Image{good}, Noise{Model: "", Sigma: math.Inf(1)}, ErrNoise},
+		"unknown model":  {context.Background(), []*imageio.Image{good}, Noise{Model: "salt", Sigma: 0.1}, ErrNoise},
 		"no image":       {context.Background(), nil, Noise{}, ErrPicture},
 		"two channels":   {context.Background(), []*imageio.Image{imageio.New(6, 6, 2)}, Noise{}, ErrPicture},
 		"pixels missing": {context.Background(), []*imageio.Image{{Height: 6, Width: 6, Channels: 3}}, Noise{}, ErrPicture},
@@ -225,7 +225,7 @@ func TestSimulateErrors(t *testing.T) {
 
 func TestFromImage(t *testing.T) {
 	img := randomImage(12, 10, 3, 5)
-	noise := Noise{Gaussian, 0.05}
+	noise := Noise{Model: Gaussian, Sigma: 0.05}
 	for _, c := range []struct {
 		task operator.Task
 		h, w int
@@ -321,7 +321,7 @@ func TestFromImageErrors(t *testing.T) {
 	}{
 		"phase":        {operator.Task{Name: "phase"}, img, Noise{}, operator.Files{}, ErrPicture, ".safetensors"},
 		"no task":      {operator.Task{}, img, Noise{}, operator.Files{}, operator.ErrTask, "no task"},
-		"bad sigma":    {operator.Task{Name: "denoise"}, img, Noise{"", -1}, operator.Files{}, ErrNoise, "-1"},
+		"bad sigma":    {operator.Task{Name: "denoise"}, img, Noise{Model: "", Sigma: -1}, operator.Files{}, ErrNoise, "-1"},
 		"alpha":        {operator.Task{Name: "denoise"}, imageio.New(3, 3, 4), Noise{}, operator.Files{}, ErrPicture, "4 channels"},
 		"empty":        {operator.Task{Name: "denoise"}, &imageio.Image{}, Noise{}, operator.Files{}, ErrPicture, "0x0"},
 		"mask's size":  {operator.Task{Name: "inpaint", Mask: "m.png"}, img, Noise{}, operator.Files{Mask: imageio.New(10, 12, 1)}, operator.ErrSize, "12x10 pixels for an image of 10x12"},

@@ -31,6 +31,9 @@ type Noise struct {
 	Model string
 	// Sigma is at least 0, which means no noise, and at most MaxSigma.
 	Sigma float64
+	// Estimated says that Sigma was estimated from the measurement, see Measurement.EstimateNoise, or is
+	// to be.
+	Estimated bool
 }
 
 // Validate says what is wrong with the noise, as an ErrNoise.

@@ -86,6 +86,8 @@ func New(command string) *Run {
 type Noise struct {
 	Model string `json:"model"` // "gaussian" or "poisson"
 	Sigma Number `json:"sigma"` // standard deviation in units of the range [-1,1]
+	// Estimated says that Sigma was estimated from the measurement.
+	Estimated bool `json:"estimated,omitempty"`
 }
 
 // Size is that of an array, in pixels.

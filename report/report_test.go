@@ -47,7 +47,7 @@ func TestNumber(t *testing.T) {
 func full() *Run {
 	r := New("restore")
 	r.Task, r.Operator, r.Seed = "sr", "sr:4", math.MaxUint64
-	r.Noise = Noise{"gaussian", 0.01}
+	r.Noise = Noise{Model: "gaussian", Sigma: 0.01}
 	r.Input = &File{Path: "/home/a/y.png", Format: "png", Width: 64, Height: 64, Channels: 4, BitDepth: 8, HasAlpha: true, Orientation: 6}
 	r.Output = &File{Path: "/home/a/x.png"}
 	r.Image = Size{256, 256, 3}

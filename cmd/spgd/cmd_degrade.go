@@ -70,6 +70,9 @@ for phase retrieval.
 
 func runDegrade(ctx context.Context, c *console, o *degradeOptions, in string) error {
 	start := time.Now()
+	if o.noise.Estimated {
+		return usagef("--noise auto is for spgd restore, which estimates the noise: give the standard deviation of the noise to add")
+	}
 	if err := o.taskOptions.validate(); err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ func (r *restoration) differences(old *report.Run, q *equipment, hashes *fileHas
 			return nil, err
 		}
 		now.Task, now.Noise = r.flags.task.Name, noiseRecord(r.flags.noise)
+		if now.Noise.Estimated && old.Noise.Estimated {
+			now.Noise.Sigma = old.Noise.Sigma // of the same input
+		}
 	}
 	if _, now.Prior, err = q.prior(); err != nil {
 		return nil, err
@@ -79,7 +82,7 @@ func (r *restoration) samplerLike(old *report.Run) (*report.Sampler, error) {
 	}
 	if r.flags.method == methodSPGD {
 		s, noise := r.settings, float64(old.Noise.Sigma)
-		if !isMeasurement(r.input) {
+		if !isMeasurement(r.input) && !r.flags.noise.Estimated {
 			noise = r.flags.noise.Sigma
 		}
 		_, rule := stepSize(&s, sampler.Problem{Operator: op, SigmaY: noise})

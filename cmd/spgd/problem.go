@@ -72,6 +72,15 @@ func (o *restoreOptions) readDegraded(path string) (*problem, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.noise.Estimated && o.from == "" {
+		warning, err := o.estimateNoise(m)
+		if err != nil {
+			return nil, as(errInput, fmt.Errorf("%w: give it with --noise SIGMA", err))
+		}
+		if warning != "" {
+			warnings = append(warnings, warning)
+		}
+	}
 	p := &problem{Measurement: m, file: pic.record(), settings: settings, picture: pic, warnings: slices.Concat(pic.Warnings, ignored, warnings)}
 	if inpaint, ok := m.Operator.(*operator.Inpaint); ok && !slices.Contains(inpaint.Mask(), false) {
 		p.warnings = append(p.warnings, "the mask keeps every pixel: there is nothing to fill")
@@ -86,6 +95,24 @@ func (o *restoreOptions) readDegraded(path string) (*problem, error) {
 		}
 	}
 	return p, nil
+}
+
+// estimateNoise gives the measurement the noise that it seems to have.
+func (o *restoreOptions) estimateNoise(m *measurement.Measurement) (warning string, err error) {
+	estimates, err := m.EstimateNoise()
+	if err != nil {
+		if !o.noiseByDefault {
+			return "", err
+		}
+		m.Noise.Estimated = false
+		return "the picture is too small to estimate its noise, which is taken to be 0 (--noise SIGMA sets it)", nil
+	}
+	m.Noise.Sigma = estimates[0].Sigma
+	if !estimates[0].Correlated {
+		return "", nil
+	}
+	return "the noise is not independent in the colours, as in a JPEG file: the estimate of " + number(m.Noise.Sigma) +
+		" is that of single channels and may be far off (--noise SIGMA sets it)", nil
 }
 
 // resized scales an opacity to another size, if it is one.

@@ -194,5 +194,5 @@ func stepRecords(records []sampler.StepRecord) []report.Step {
 
 // noiseRecord is the noise's part of the record of a run.
 func noiseRecord(n measurement.Noise) report.Noise {
-	return report.Noise{Model: n.Model, Sigma: report.Number(n.Sigma)}
+	return report.Noise{Model: n.Model, Sigma: report.Number(n.Sigma), Estimated: n.Estimated}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -20,6 +21,8 @@ import (
 type taskOptions struct {
 	task  operator.Task
 	noise measurement.Noise
+
+	noiseByDefault bool // that it is estimated
 }
 
 // taskFlags are the names of the flags of taskOptions.
@@ -38,11 +41,42 @@ func (o *taskOptions) AddFlags(f *pflag.FlagSet) {
 		"gaussian:STD (standard deviation in pixels),\n"+
 		"motion:LENGTH:ANGLE (pixels; degrees counter-clockwise from the horizontal) or\n"+
 		"motion:random:INTENSITY (0 straight to 1 crooked, drawn from --seed)")
-	f.Float64Var(&o.noise.Sigma, "noise", 0, "standard deviation `SIGMA` of the noise, in units of the pixel range [-1,1]:\n"+
+	f.Var((*noiseValue)(&o.noise), "noise", "standard deviation `SIGMA` of the noise, in units of the pixel range [-1,1]:\n"+
 		"0.01 is 1.3 of 255 grey levels (phase: in units of the amplitudes)")
 	addChoice(f, &o.noise.Model, "noise-model", "noise model", measurement.Gaussian,
 		"how the noise is distributed; of poisson SIGMA is the standard deviation at white", []string{measurement.Gaussian, measurement.Poisson})
 }
+
+// noiseAuto stands for a standard deviation that is estimated.
+const noiseAuto = "auto"
+
+// noiseValue is the value of --noise.
+type noiseValue measurement.Noise
+
+// String implements pflag.Value.
+func (v *noiseValue) String() string {
+	if v.Estimated {
+		return noiseAuto
+	}
+	return strconv.FormatFloat(v.Sigma, 'g', -1, 64)
+}
+
+// Set implements pflag.Value.
+func (v *noiseValue) Set(text string) error {
+	if v.Estimated = text == noiseAuto; v.Estimated {
+		v.Sigma = 0
+		return nil
+	}
+	sigma, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return errors.New("want a number or auto")
+	}
+	v.Sigma = sigma
+	return nil
+}
+
+// Type implements pflag.Value.
+func (v *noiseValue) Type() string { return "float64" }
 
 // validate checks what can be checked without the files.
 func (o *taskOptions) validate() error {
@@ -63,6 +97,8 @@ func (o *taskOptions) validate() error {
 		return usagef("--task deblur needs --kernel with a file, gaussian:STD, motion:LENGTH:ANGLE or motion:random:INTENSITY")
 	case task.Name != operator.TaskDeblur && task.Kernel != "":
 		return usagef("--kernel is for --task deblur, not %s", task.Name)
+	case o.noise.Estimated && o.noise.Model == measurement.Poisson:
+		return usagef("--noise auto is for --noise-model gaussian, not poisson: give the noise's standard deviation at white")
 	case !(o.noise.Sigma >= 0 && o.noise.Sigma <= measurement.MaxSigma):
 		return usagef("--noise %g: the noise's standard deviation must be at least 0 and at most %g", o.noise.Sigma, float64(measurement.MaxSigma))
 	}
@@ -78,7 +114,11 @@ func describeNoise(n measurement.Noise, op operator.Operator) string {
 		return "no noise"
 	}
 	black, white := operator.Range(op)
-	return fmt.Sprintf("%s noise of sigma %s (values in [%g,%g])", n.Model, number(n.Sigma), black, white)
+	estimated := ""
+	if n.Estimated {
+		estimated = ", estimated from the picture"
+	}
+	return fmt.Sprintf("%s noise of sigma %s (values in [%g,%g]%s)", n.Model, number(n.Sigma), black, white, estimated)
 }
 
 // files reads the pictures that the task refers to, and describes the task with them. warnings are

@@ -1,0 +1,165 @@
+package measurement
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/seed-0f004ec9/spgd/operator"
+)
+
+// NoiseEstimate is what EstimateNoise found.
+type NoiseEstimate struct {
+	// Sigma is the standard deviation, in the units of Noise.Sigma.
+	Sigma float64
+	// Correlated says that the noise is not independent in the three channels, as after JPEG's
+	// compression or a camera's smoothing of colours. Sigma is then that of single channels, which
+	// texture makes too large and smoothing too small.
+	Correlated bool
+}
+
+const (
+	leastNoise = 1 / (127.5 * 3.4641016) // of rounding to 8 bits: a step over the square root of 12
+	fewSquares = 100
+	// independent is how small the noise of colour differences may be beside that of the channels.
+	// Texture makes it 0.4 and more with independent noise of 0.02, and JPEG 0.15 and less.
+	independent = 0.2
+)
+
+// EstimateNoise estimates the noise in the measurement of every image from the measurement alone. It takes
+// noise to be Gaussian, everywhere alike and independent from entry to entry and from channel to
+// channel. The error is an ErrNoise where the measurement is too small to tell, or the noise model another.
+//
+// In a picture it is the median absolute value of the diagonal differences of squares of 2x2 pixels, the
+// finest diagonal band of Haar's wavelets, divided by 0.6745 (Donoho and Johnstone, "Ideal spatial adaptation
+// by wavelet shrinkage", 1994), of the colour differences R - 2G + B and R - B: textures of photographs are
+// nearly grey, and the noise is not. In a grey picture texture counts as noise. Squares that are not
+// wholly known (inpainting) or in which an entry is -1 or 1, and may have been clipped, do not count. A
+// picture's noise is at least that of rounding to 8 bits.
+//
+// Amplitudes of phase retrieval at opposite frequencies are equal but for their noise.
+func (m *Measurement) EstimateNoise() ([]NoiseEstimate, error) {
+	if m.Noise.Model == Poisson {
+		return nil, fmt.Errorf("measurement: %w: only gaussian noise can be estimated from a measurement, not %s", ErrNoise, Poisson)
+	}
+	h, w, c := m.Operator.MeasurementSize()
+	estimates := make([]NoiseEstimate, m.Len())
+	for i := range estimates {
+		y := samples{m.Y[i*h*w*c:][:h*w*c], h, w, c, nil}
+		var ok bool
+		switch o := m.Operator.(type) {
+		case *operator.PhaseRetrieval:
+			estimates[i].Sigma, ok = y.opposite()
+		case *operator.Inpaint:
+			y.keep = o.Mask()
+			estimates[i], ok = y.noise()
+		default:
+			estimates[i], ok = y.noise()
+		}
+		if !ok {
+			return nil, fmt.Errorf("measurement: %w: the %dx%d entries of %s tell too little of their noise to estimate it", ErrNoise, w, h, m.Operator.Name())
+		}
+	}
+	return estimates, nil
+}
+
+// samples are the measurement of one image.
+type samples struct {
+	y       []float32
+	h, w, c int
+	keep    []bool // the known pixels, or nil for all
+}
+
+// noise is the noise of a picture.
+func (s samples) noise() (e NoiseEstimate, ok bool) {
+	squares := s.squares(false)
+	if len(squares) < fewSquares {
+		squares = s.squares(true)
+	}
+	if len(squares) < fewSquares {
+		return e, false
+	}
+	each := s.deviation(squares, func(p []float32) []float64 {
+		v := make([]float64, len(p))
+		for i, x := range p {
+			v[i] = float64(x)
+		}
+		return v
+	})
+	e.Sigma = each
+	if s.c == 3 && !s.grey() {
+		colour := s.deviation(squares, func(p []float32) []float64 {
+			r, g, b := float64(p[0]), float64(p[1]), float64(p[2])
+			return []float64{(r - float64(2*g) + b) / math.Sqrt(6), (r - b) / math.Sqrt2}
+		})
+		if e.Correlated = colour < independent*each; !e.Correlated {
+			e.Sigma = colour
+		}
+	}
+	e.Sigma = max(e.Sigma, leastNoise)
+	return e, true
+}
+
+// grey says whether the three channels are equal, and so is their noise.
+func (s samples) grey() bool {
+	for i := 0; i < len(s.y); i += 3 {
+		if s.y[i] != s.y[i+1] || s.y[i] != s.y[i+2] {
+			return false
+		}
+	}
+	return true
+}
+
+// squares are the numbers of the upper left pixels of the squares of 2x2 known pixels, on the picture's
+// whole or without those that may have been clipped.
+func (s samples) squares(clipped bool) []int {
+	good := make([]bool, s.h*s.w)
+	for i := range good {
+		good[i] = s.keep == nil || s.keep[i]
+		for _, v := range s.y[i*s.c:][:s.c] {
+			good[i] = good[i] && (clipped || v != -1 && v != 1)
+		}
+	}
+	var found []int
+	for i := range s.h - 1 {
+		for j := range s.w - 1 {
+			if p := i*s.w + j; good[p] && good[p+1] && good[p+s.w] && good[p+s.w+1] {
+				found = append(found, p)
+			}
+		}
+	}
+	return found
+}
+
+// deviation is the standard deviation of the entries of of(pixel), by the diagonal differences of squares.
+func (s samples) deviation(squares []int, of func(pixel []float32) []float64) float64 {
+	at := func(p int) []float64 { return of(s.y[p*s.c:][:s.c]) }
+	var d []float64
+	for _, p := range squares {
+		a, b, c, e := at(p), at(p+1), at(p+s.w), at(p+s.w+1)
+		for k := range a {
+			d = append(d, math.Abs(a[k]-b[k]-c[k]+e[k])/2)
+		}
+	}
+	slices.Sort(d)
+	return d[len(d)/2] / 0.6744897501960817
+}
+
+// opposite is the noise of amplitudes, frequency zero being at row h/2 and column w/2.
+func (s samples) opposite() (sigma float64, ok bool) {
+	sum, n := 0.0, 0
+	for i := range s.h {
+		for j := range s.w {
+			opposite := (2*(s.h/2)-i+s.h)%s.h*s.w + (2*(s.w/2)-j+s.w)%s.w
+			if opposite <= i*s.w+j {
+				continue
+			}
+			for k := range s.c {
+				d := float64(s.y[(i*s.w+j)*s.c+k]) - float64(s.y[opposite*s.c+k])
+				sum += float64(d*d) / 2
+				n++
+			}
+		}
+	}
+	return math.Sqrt(sum / float64(max(n, 1))), n >= fewSquares
+}
