@@ -20,11 +20,13 @@ type NoiseEstimate struct {
 
 const (
 	leastNoise = 1 / (127.5 * 3.4641016) // of rounding to 8 bits: a step over the square root of 12
-	fewSquares = 100
 	// independent is how small the noise of colour differences may be beside that of the channels.
 	// Texture makes it 0.4 and more with independent noise of 0.02, and JPEG 0.15 and less.
 	independent = 0.2
 )
+
+// LeastSquares is the number of squares of 2x2 pixels, at overlapping places, that EstimateNoise needs.
+const LeastSquares = 100
 
 // EstimateNoise estimates the noise in the measurement of every image from the measurement alone. It takes
 // noise to be Gaussian, everywhere alike and independent from entry to entry and from channel to
@@ -73,10 +75,10 @@ type samples struct {
 // noise is the noise of a picture.
 func (s samples) noise() (e NoiseEstimate, ok bool) {
 	squares := s.squares(false)
-	if len(squares) < fewSquares {
+	if len(squares) < LeastSquares {
 		squares = s.squares(true)
 	}
-	if len(squares) < fewSquares {
+	if len(squares) < LeastSquares {
 		return e, false
 	}
 	each := s.deviation(squares, func(p []float32) []float64 {
@@ -161,5 +163,5 @@ func (s samples) opposite() (sigma float64, ok bool) {
 			}
 		}
 	}
-	return math.Sqrt(sum / float64(max(n, 1))), n >= fewSquares
+	return math.Sqrt(sum / float64(max(n, 1))), n >= LeastSquares
 }

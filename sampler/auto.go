@@ -109,7 +109,11 @@ func (s SPGD) autoStages() []Stage {
 	}
 	warmup := autoWarmup
 	warmup.Inverse = s.auto.linear
-	return []Stage{warmup, autoFresh, autoStale, autoStart}
+	stages := []Stage{warmup, autoFresh, autoStale}
+	if s.auto.estimate {
+		stages = append(stages, autoStart)
+	}
+	return stages
 }
 
 // autoWarmup is one likelihood step; "step" is r^2, "noise" sigma_y^2.

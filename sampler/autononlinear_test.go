@@ -58,3 +58,13 @@ func TestAutoSaturation(t *testing.T) {
 		t.Errorf("off by %.3g", e)
 	}
 }
+
+// What a run takes is known for every operator: each stage that it lists can be built.
+func TestAutoFootprint(t *testing.T) {
+	for name, op := range someOperators(t) {
+		m := SPGD{autoSettings(Problem{op, 0.05}, 3, 2)}
+		if _, bytes, err := Fit(newEngine(t), smallPrior(t), op, m, 1, 1<<40, Tiles{}); err != nil || bytes <= 0 {
+			t.Errorf("%s: %d bytes, %v", name, bytes, err)
+		}
+	}
+}

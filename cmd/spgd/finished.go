@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/measurement"
 	"github.com/seed-0f004ec9/spgd/operator"
 	"github.com/seed-0f004ec9/spgd/report"
 	"github.com/seed-0f004ec9/spgd/sampler"
@@ -34,8 +35,11 @@ func (r *restoration) differences(old *report.Run, q *equipment, hashes *fileHas
 			return nil, err
 		}
 		now.Task, now.Noise = r.flags.task.Name, noiseRecord(r.flags.noise)
-		if now.Noise.Estimated && old.Noise.Estimated {
+		if now.Noise.Estimated {
 			now.Noise.Sigma = old.Noise.Sigma // of the same input
+		}
+		if m := old.Measurement; r.flags.noiseByDefault && m != nil && (m.Width-1)*(m.Height-1) < measurement.LeastSquares {
+			now.Noise.Estimated = false // too small a picture
 		}
 	}
 	if _, now.Prior, err = q.prior(); err != nil {

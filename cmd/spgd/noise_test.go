@@ -63,7 +63,7 @@ func TestNoiseAutoErrors(t *testing.T) {
 	}{
 		{"restore --task denoise --noise auto tiny.png -o out.png", exitInput, "--noise SIGMA"},
 		{"restore --task denoise --noise auto --noise-model poisson tiny.png -o out.png", exitUsage, "gaussian"},
-		{"restore --task denoise --noise much tiny.png -o out.png", exitUsage, "number or auto"},
+		{"restore --task denoise --noise much tiny.png -o out.png", exitUsage, "not a number"},
 		{"degrade --task denoise --noise auto tiny.png -o out.png", exitUsage, "spgd restore"},
 	} {
 		args := strings.Fields(strings.ReplaceAll(strings.ReplaceAll(c.args, "tiny.png", in("tiny.png")), "out.png", in("out.png")))

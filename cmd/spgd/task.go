@@ -69,7 +69,7 @@ func (v *noiseValue) Set(text string) error {
 	}
 	sigma, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return errors.New("want a number or auto")
+		return errors.New("it is not a number, nor auto")
 	}
 	v.Sigma = sigma
 	return nil
