@@ -64,7 +64,7 @@ func (v *BoundInverse) Adjoint(y *graph.Node) *graph.Node {
 	return graph.Gradient(graph.ReduceAllSum(graph.Mul(v.op.Apply(v.data, x), graph.StopGradient(y))), x)[0]
 }
 
-// Solve builds (A A^T + rho I)^-1 y for a scalar rho > 0.
+// Solve builds (A A^T + rho I)^-1 y for rho > 0, a scalar or a number per image, [N,1,1,1].
 func (v *BoundInverse) Solve(y, rho *graph.Node) *graph.Node {
 	if v.factors == nil {
 		return conjugateGradients(func(p *graph.Node) *graph.Node {
@@ -88,7 +88,7 @@ func (v *BoundInverse) PseudoInverse(y *graph.Node) *graph.Node {
 	return v.factors.RightBack(v.own, graph.Mul(inverse, v.factors.Left(v.own, y)))
 }
 
-// Prox builds the minimiser of ||y - A x||^2 + rho ||x - z||^2 over x, for a scalar rho > 0:
+// Prox builds the minimiser of ||y - A x||^2 + rho ||x - z||^2 over x, for rho > 0 as of Solve:
 // z + A^T (A A^T + rho I)^-1 (y - A z).
 func (v *BoundInverse) Prox(y, z, rho *graph.Node) *graph.Node {
 	return graph.Add(z, v.Adjoint(v.Solve(graph.Sub(y, v.op.Apply(v.data, z)), rho)))

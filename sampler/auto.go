@@ -24,7 +24,8 @@ import (
 //	x0' = x^(N) - (x^ - D(x^; sigma)),      x_(k+1) = x0' + sigma_next z.
 //
 // Each level's x0' has errors of its own, from its noise, which grow with sigma: with Settings.Average the
-// result is the mean of all x0', weighted by 1/sigma.
+// result is the mean of all x0', weighted by 1/sigma. Of a linear operator it is brought to y as far as it is
+// further from it than the noise explains, see autoAgree.
 //
 // A run for a linear operator, or one that is an operator.Estimator, starts from an estimate, see
 // Builder.estimate. Where A is the identity, x = y
@@ -40,9 +41,11 @@ type autoProblem struct {
 	sigmaY   float64 // noise of y
 	floor    float64 // smallest regularisation of A A^T, see pinvScale
 	linear   bool
-	estimate bool   // the run starts from an estimate
-	same     bool   // A is the identity
-	measured [3]int // size of y
+	estimate bool    // the run starts from an estimate
+	entries  int     // of y that an image can influence
+	largest  float64 // eigenvalue of A A^T
+	same     bool    // A is the identity
+	measured [3]int  // size of y
 }
 
 // For resolves what depends on the problem. A StepSize of 0 becomes the operator's published one. With
@@ -64,6 +67,7 @@ func (s Settings) For(p Problem) Settings {
 		s.auto.floor = pinvScale(p.Operator)
 		s.auto.linear = p.Operator.Linear()
 		s.auto.estimate = hasEstimate(p.Operator)
+		s.auto.entries, s.auto.largest = operator.Entries(p.Operator), largest(p.Operator)
 		s.auto.measured[0], s.auto.measured[1], s.auto.measured[2] = p.Operator.MeasurementSize()
 		s.auto.sigmaY = max(p.SigmaY, smallestNoise*math.Sqrt(largest(p.Operator)))
 		if !(s.Steps > 0 && s.SigmaMin > 0 && s.SigmaMax > s.SigmaMin) {
@@ -112,6 +116,9 @@ func (s SPGD) autoStages() []Stage {
 	stages := []Stage{warmup, autoFresh, autoStale}
 	if s.auto.estimate {
 		stages = append(stages, autoStart)
+	}
+	if s.auto.linear {
+		stages = append(stages, autoAgree)
 	}
 	return stages
 }
@@ -210,13 +217,18 @@ func (s SPGD) autoStep(r *Run) error {
 			return err
 		}
 	}
-	switch {
-	case s.auto.same:
-		return s.steps(r, autoWarmup, 0, autoFresh, in)
-	case s.Denoise == DenoiseFresh:
-		return s.steps(r, autoWarmup, s.Warmup, autoFresh, in)
+	denoise, n := autoStale, s.Warmup
+	if s.Denoise == DenoiseFresh {
+		denoise = autoFresh
 	}
-	return s.steps(r, autoWarmup, s.Warmup, autoStale, in)
+	if s.auto.same {
+		denoise, n = autoFresh, 0
+	}
+	if err := s.steps(r, autoWarmup, n, denoise, in); err != nil || !s.auto.linear || s.auto.same || r.SigmaNext() > 0 {
+		return err
+	}
+	_, err := r.Exec(autoAgree.Name, Scalars{"noise": noise, "entries": float64(s.auto.entries), "largest": s.auto.largest})
+	return err
 }
 
 // share is the weight of this level's estimate in the mean of those so far, each weighted by 1/sigma.

@@ -128,8 +128,8 @@ func TestResumeInTiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		at, want := checkpointAfter(t, tiled, m, job, 0)
-		if name == "spgd" && len(at.State) != 2 {
-			t.Errorf("%d state tensors, want x and x0hat", len(at.State))
+		if name == "spgd" && len(at.State) != 3 {
+			t.Errorf("%d state tensors, want x, x0hat and the mean", len(at.State))
 		}
 		again := job
 		again.Resume = at.Clone()

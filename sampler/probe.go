@@ -81,6 +81,9 @@ var probeState = []string{probeGradient, probeDirection}
 func (p Probe) Stages() []Stage {
 	stages := slices.Clone(p.Sampler.Stages())
 	for i := range stages {
+		if stages[i].First {
+			continue // it comes before the state is there, and evaluates nothing
+		}
 		build := stages[i].Build
 		stages[i].State = slices.Concat(stages[i].State, probeState)
 		stages[i].Build = func(b *Builder) {
