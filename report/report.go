@@ -40,8 +40,10 @@ type Run struct {
 	Prior   *Prior   `json:"prior,omitempty"`
 	Engine  Engine   `json:"engine"`
 	Sampler *Sampler `json:"sampler,omitempty"`
+	Samples *Samples `json:"samples,omitempty"` // nil for the first one alone
 
 	Cost     *Cost    `json:"cost,omitempty"`
+	Spread   *Spread  `json:"spread,omitempty"` // of several samples
 	DataFit  *DataFit `json:"data_fit,omitempty"`
 	Timings  *Timings `json:"timings,omitempty"`
 	Steps    []Step   `json:"steps,omitempty"`
@@ -73,8 +75,9 @@ type Repeat struct {
 // Resumed says from where a run went on that was interrupted. The result is that of an undisturbed run,
 // and the compact form does not tell.
 type Resumed struct {
-	Step    int    `json:"step"`      // the outer steps before
-	Elapsed Number `json:"elapsed_s"` // what they took, in seconds
+	Sample  int    `json:"sample,omitempty"` // of several the one that was in progress, from 1
+	Step    int    `json:"step"`             // the outer steps before, of that sample
+	Elapsed Number `json:"elapsed_s"`        // what they took, in seconds
 }
 
 // New returns a record with the schema and the running program filled in.
@@ -165,6 +168,19 @@ type Sampler struct {
 	Parameters map[string]any `json:"parameters,omitempty"`
 }
 
+// Samples are the restorations that a result is the mean of, which differ in their random numbers alone.
+type Samples struct {
+	Number int `json:"number"`
+	First  int `json:"first"` // of all that the seed has, from 1
+}
+
+// Spread says how far samples are apart. The spread of a pixel is their standard deviation, its square unbiased,
+// as the root mean square over the channels, in units of the range [-1,1].
+type Spread struct {
+	Mean Number `json:"mean"` // over the pixels
+	Max  Number `json:"max"`
+}
+
 // Cost counts evaluations of the denoiser. NFE counts each of them once.
 type Cost struct {
 	Forwards int `json:"forwards"` // without gradient
@@ -182,6 +198,7 @@ type Timings struct {
 
 // Step is one line of the table of outer steps, of one image.
 type Step struct {
+	Sample       int    `json:"sample,omitempty"` // from 1, of several samples
 	K            int    `json:"k"`
 	Sigma        Number `json:"sigma"`
 	SigmaNext    Number `json:"sigma_next"`

@@ -44,7 +44,7 @@ func (o *batchOptions) AddFlags(f *pflag.FlagSet) {
 // others, which a line of a manifest may have too.
 var (
 	wholeRunFlags = append([]string{"output", "json", "quiet", "help", "threads", "device", "precision", "prior", "network", "memory", "resume", "checkpoint-every"}, batchFlags...)
-	loneFlags     = []string{"from", "allow-different", "report", "preview", "preview-every"}
+	loneFlags     = []string{"from", "allow-different", "report", "preview", "preview-every", "spread", "keep-samples"}
 )
 
 // perPicture says whether a flag is a setting that every picture may have its own value of.

@@ -78,6 +78,7 @@ func (o *restoreOptions) job(c *console, f *pflag.FlagSet, line *manifestLine, i
 		return nil, fmt.Errorf("%s: %w", in.path, err)
 	}
 	cost, steps := method.StepCost(), len(method.Sigmas())-1
+	steps *= own.samples
 	j.steps = sampler.Cost{Forwards: cost.Forwards * steps, VJPs: cost.VJPs * steps}
 	return j, nil
 }

@@ -156,6 +156,8 @@ type jobRecord struct {
 	Reason string   `json:"reason,omitempty"`
 	Width  int      `json:"width,omitempty"`
 	Height int      `json:"height,omitempty"`
+	// Samples is how many the result is the mean of, if several.
+	Samples int `json:"samples,omitempty"`
 }
 
 // print writes the plan to stdout, for --dry-run.
@@ -166,7 +168,11 @@ func (p *plan) print(c *console) error {
 			Megapixels: report.Number(megapixels(p.pixels)), Ignored: p.sources.ignored,
 		}
 		for _, j := range p.jobs {
-			r.Jobs = append(r.Jobs, jobRecord{j.input, j.flags.output.path, j.state, j.reason, j.width, j.height})
+			record := jobRecord{Input: j.input, Output: j.flags.output.path, Action: j.state, Reason: j.reason, Width: j.width, Height: j.height}
+			if j.flags.several() {
+				record.Samples = j.flags.samples
+			}
+			r.Jobs = append(r.Jobs, record)
 		}
 		return c.printJSON(r)
 	}
@@ -174,6 +180,9 @@ func (p *plan) print(c *console) error {
 		text := fmt.Sprintf("%s -> %s: %s", j.input, j.flags.output.path, j.state)
 		if j.pixels() > 0 {
 			text += fmt.Sprintf(", %dx%d", j.width, j.height)
+		}
+		if j.flags.several() {
+			text += ", " + plural(j.flags.samples, "sample")
 		}
 		if j.reason != "" {
 			text += ", " + j.reason

@@ -43,7 +43,7 @@ func (p *batchProgress) of(j *job) func(sampler.Progress) {
 		if s.Total > 0 {
 			p.running[j] = j.work() * s.Done / s.Total
 		}
-		p.show(fmt.Sprintf("%s step %d of %d", j.input, s.Step+1, s.Steps), false)
+		p.show(j.input+" "+describePlace(s), false)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 type restoreOptions struct {
 	taskOptions
 	samplingOptions
+	samplesOptions
 	priorOptions
 	engineOptions
 	tileOptions
@@ -36,6 +37,7 @@ func (o *restoreOptions) AddFlags(f *pflag.FlagSet) {
 	o.watchOptions.AddFlags(f)
 	o.taskOptions.AddFlags(f)
 	o.samplingOptions.AddFlags(f)
+	o.samplesOptions.AddFlags(f)
 	f.Uint64Var(&o.seed, "seed", 0, "`SEED` of the random numbers: the starting noise, and the place of a drawn mask or kernel")
 	o.priorOptions.AddFlags(f)
 	o.engineOptions.AddFlags(f)
@@ -100,6 +102,7 @@ with a known --noise is then a single step. The published step size is c/lambda_
 the task's operator A, and c = 2.5 for inpaint, 7/16 for sr, 2 for phase, 1/2 for denoise
 and 1 otherwise. The log says what it came to.
 
+` + samplesHelp + `
 FOLDERS
 With several inputs, a folder or a pattern as IN, or a folder as OUT (one that is there, or a
 name that ends in a slash), every picture is restored to OUTDIR under its name, with the bytes
@@ -140,6 +143,7 @@ changes no result.
   spgd restore --task denoise --noise 0.1 photos -o restored --dry-run
   spgd restore --manifest jobs.jsonl -o restored
   spgd restore --from restored.png y.safetensors -o again.png
+  spgd restore --samples 8 --spread spread.png y.safetensors -o restored.png
   spgd restore --resume y.safetensors -o restored.png`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.isBatch(args) {
@@ -196,6 +200,9 @@ func (o *restoreOptions) settle(f *pflag.FlagSet) (s spgd.Settings, set map[stri
 	}
 	if s, err = o.resolve(f); err == nil {
 		set, err = o.other(f)
+	}
+	if o.quality == qualityBest && !f.Changed("samples") {
+		o.samples = bestSamples
 	}
 	return s, set, nil, err
 }

@@ -47,9 +47,11 @@ func (r *restoration) differences(old *report.Run, q *equipment, hashes *fileHas
 	}
 	engine := r.flags.engineOptions.record(q.Engine)
 	now.Engine.Precision, now.Engine.Convolution = engine.Precision, engine.Convolution
-	if now.Sampler, err = r.samplerLike(old); err != nil {
+	same := false
+	if now.Sampler, same, err = r.samplerLike(old); err != nil {
 		return nil, err
 	}
+	now.Samples = r.flags.samplesOptions.record(same)
 	if err := r.tilesLike(&now, q); err != nil {
 		return nil, err
 	}
@@ -68,8 +70,8 @@ func (r *restoration) differences(old *report.Run, q *equipment, hashes *fileHas
 }
 
 // samplerLike is the record of the method on the input of an earlier result, on which the default step
-// size and the settings of other methods depend.
-func (r *restoration) samplerLike(old *report.Run) (*report.Sampler, error) {
+// size and the settings of other methods depend. same says whether all samples would be.
+func (r *restoration) samplerLike(old *report.Run) (record *report.Sampler, same bool, err error) {
 	if r.flags.method == methodSPGD && r.settings.StepSize != sampler.AutoStep {
 		s := samplerRecord(r.flags.preset, r.settings, stepSizeGiven)
 		if r.settings.StepSize == 0 {
@@ -78,11 +80,11 @@ func (r *restoration) samplerLike(old *report.Run) (*report.Sampler, error) {
 				s.StepSize, s.StepSizeRule = old.Sampler.StepSize, old.Sampler.StepSizeRule
 			}
 		}
-		return s, nil
+		return s, false, nil
 	}
 	op, err := r.operatorLike(old)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if r.flags.method == methodSPGD {
 		s, noise := r.settings, float64(old.Noise.Sigma)
@@ -90,13 +92,13 @@ func (r *restoration) samplerLike(old *report.Run) (*report.Sampler, error) {
 			noise = r.flags.noise.Sigma
 		}
 		_, rule := stepSize(&s, sampler.Problem{Operator: op, SigmaY: noise})
-		return samplerRecord(r.flags.preset, s, rule), nil
+		return samplerRecord(r.flags.preset, s, rule), sampler.IsDeterministic(sampler.SPGD{Settings: s}), nil
 	}
 	method, err := sampler.New(r.flags.method, sampler.Problem{Operator: op, SigmaY: float64(old.Noise.Sigma)}, r.set)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return methodRecord(method), nil
+	return methodRecord(method), sampler.IsDeterministic(method), nil
 }
 
 // tilesLike puts the tiles into the record. Where they are not given, those of the earlier result do: what

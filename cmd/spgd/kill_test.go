@@ -81,7 +81,7 @@ func (k *killed) said() string {
 }
 
 // progressLine is what a process prints once it samples, but for the step size.
-var progressLine = regexp.MustCompile(`\nstep [0-9]+ of`)
+var progressLine = regexp.MustCompile(`\n(sample [0-9]+ of [0-9]+, )?step [0-9]+ of`)
 
 // sampling says whether what a process has printed shows that it samples.
 func sampling(said string) bool { return progressLine.MatchString(said) }
@@ -132,7 +132,7 @@ func (k *killed) sampled() bool {
 		return true
 	}
 	f, err := resume.Load(k.checkpoint())
-	return err == nil && f.Run.Step == len(f.Run.Sigmas)-1
+	return err == nil && f.Run.Step == len(f.Run.Sigmas)-1 && f.Run.Sample >= f.Run.Samples-1
 }
 
 // kill starts the process, kills it at about the aim, and returns what it was doing.
@@ -271,6 +271,7 @@ func TestKilledRestorations(t *testing.T) {
 	}
 	cases := []string{
 		"--task sr --scale 2 --steps 5 --warmup 2",
+		"--task sr --scale 2 --steps 3 --warmup 1 --samples 3",
 		"--task inpaint --mask random:0.5 --method dps+diffstategrad --set steps=6",
 		"--task denoise --noise 0.1 --method fps --set steps=8",
 		"--task deblur --kernel gaussian:1 --method adam-dps --set steps=6",

@@ -69,17 +69,17 @@ func (o *samplingOptions) other(f *pflag.FlagSet) (set map[string]string, err er
 
 // choose puts the method into the options of Restore, or the default step size into the settings of
 // SPGD. log says what came of it, and the record holds all settings.
-func (o *samplingOptions) choose(set map[string]string, m *measurement.Measurement, s *spgd.Settings, to *spgd.Options) (log string, r *report.Sampler, err error) {
+func (o *samplingOptions) choose(set map[string]string, m *measurement.Measurement, s *spgd.Settings, to *spgd.Options) (method sampler.Sampler, log string, r *report.Sampler, err error) {
 	if o.method == methodSPGD {
 		log, rule := stepSize(s, sampler.Problem{Operator: m.Operator, SigmaY: m.Noise.Sigma})
-		return log, samplerRecord(o.preset, *s, rule), nil
+		return sampler.SPGD{Settings: *s}, log, samplerRecord(o.preset, *s, rule), nil
 	}
 	to.Method, to.Set = o.method, set
-	method, err := sampler.New(o.method, sampler.Problem{Operator: m.Operator, SigmaY: m.Noise.Sigma}, set)
+	method, err = sampler.New(o.method, sampler.Problem{Operator: m.Operator, SigmaY: m.Noise.Sigma}, set)
 	if err != nil {
-		return "", nil, err
+		return nil, "", nil, err
 	}
-	return describeMethod(method), methodRecord(method), nil
+	return method, describeMethod(method), methodRecord(method), nil
 }
 
 // methodRecord is the part of the record for another method than SPGD.

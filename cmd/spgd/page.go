@@ -39,7 +39,7 @@ func (r *restoration) writePage() error {
 	if path == "" {
 		return nil
 	}
-	content := html.Restoration{Run: r.record, After: r.image, Residual: r.residual, Trajectory: r.estimates.list}
+	content := html.Restoration{Run: r.record, After: r.image, Residual: r.residual, Spread: r.spread, Trajectory: r.estimates.list}
 	if m := r.problem.Measurement; m.Task.Name != operator.TaskPhase {
 		h, w, c := m.Operator.MeasurementSize()
 		content.Before = &imageio.Image{Height: h, Width: w, Channels: c, Pix: m.Y} // which may be large

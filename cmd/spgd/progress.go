@@ -29,7 +29,7 @@ func (p *progress) report(s sampler.Progress) {
 	if p.first.IsZero() {
 		p.first, p.firstDone = now, s.Done
 	}
-	text := fmt.Sprintf("step %d of %d, %.0f %%", s.Step+1, s.Steps, 100*s.Done/s.Total)
+	text := fmt.Sprintf("%s, %.0f %%", describePlace(s), 100*s.Done/s.Total)
 	if s.Done > p.firstDone {
 		left := now.Sub(p.first).Seconds() * (s.Total - s.Done) / (s.Done - p.firstDone)
 		text += ", " + duration(left) + " left"

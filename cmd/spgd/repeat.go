@@ -32,7 +32,7 @@ func (o *repeatOptions) AddFlags(f *pflag.FlagSet) {
 }
 
 // repeatFlags may be given beside --from: where things are, and what does not change the result.
-var repeatFlags = []string{"from", "allow-different", "output", "mask", "kernel", "prior", "threads", "device", "memory", "json", "quiet", "resume", "checkpoint-every", "report", "preview", "preview-every"}
+var repeatFlags = []string{"from", "allow-different", "output", "mask", "kernel", "prior", "threads", "device", "memory", "json", "quiet", "resume", "checkpoint-every", "report", "preview", "preview-every", "spread", "keep-samples"}
 
 // earlier is the result that is repeated.
 type earlier struct {
@@ -89,7 +89,8 @@ func (e *earlier) apply(o *restoreOptions, f *pflag.FlagSet) (s spgd.Settings, s
 		return s, nil, err
 	}
 	o.seed, o.network, o.preset = r.Seed, r.Prior.Network, r.Sampler.Preset
-	o.repeated(r)
+	o.tileOptions.repeated(r)
+	o.samplesOptions.repeated(r)
 	if r.Engine.Precision != "" {
 		o.precision = r.Engine.Precision
 	}

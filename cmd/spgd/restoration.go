@@ -10,6 +10,7 @@ import (
 	"github.com/seed-0f004ec9/spgd"
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/internal/bytesize"
+	"github.com/seed-0f004ec9/spgd/internal/spread"
 	"github.com/seed-0f004ec9/spgd/report"
 	"github.com/seed-0f004ec9/spgd/report/html"
 	"github.com/seed-0f004ec9/spgd/resume"
@@ -48,6 +49,7 @@ type restoration struct {
 	result    *spgd.Result
 	image     *imageio.Image // as the output file holds it
 	residual  *html.Residual // for the page, or nil
+	spread    *spread.Map    // of several samples, or nil
 
 	// save
 	note string // how the result compares with the one that is repeated
@@ -74,7 +76,11 @@ func newRestoration(c *console, o *restoreOptions, f *pflag.FlagSet, input strin
 	if err := o.resumeOptions.check(r.checkpointPath(), input, o.task.Mask, o.task.Kernel, o.prior, o.from); err != nil {
 		return nil, err
 	}
-	return r, o.watchOptions.check(f, o.output.path, input, o.task.Mask, o.task.Kernel, o.prior, o.from)
+	files := []string{input, o.task.Mask, o.task.Kernel, o.prior, o.from}
+	if err := o.watchOptions.check(f, o.output.path, files...); err != nil {
+		return nil, err
+	}
+	return r, o.samplesOptions.check(&o.output, append(files, o.report, o.preview)...)
 }
 
 // restore does the whole work.
@@ -124,8 +130,11 @@ func (r *restoration) prepare(q *equipment) error {
 	p, c := r.problem, r.console
 	r.load = time.Since(r.start)
 	r.options = spgd.Options{Seed: r.flags.seed, Progress: r.progress}
-	methodLog, samplerRecord, err := r.flags.choose(r.set, p.Measurement, &r.settings, &r.options)
+	method, methodLog, samplerRecord, err := r.flags.choose(r.set, p.Measurement, &r.settings, &r.options)
 	if err != nil {
+		return err
+	}
+	if err := r.settleSamples(method); err != nil {
 		return err
 	}
 	if err := r.loadCheckpoint(); err != nil {
@@ -148,7 +157,7 @@ func (r *restoration) prepare(q *equipment) error {
 		run.Padded = paddedSize(height, width, denoiser.SizeMultiple())
 	}
 	run.Prior, run.Engine = priorRecord, r.flags.engineOptions.record(q.Engine)
-	run.Sampler = samplerRecord
+	run.Sampler, run.Samples = samplerRecord, r.flags.samplesOptions.record(sampler.IsDeterministic(method))
 	run.Warnings = p.warnings
 	run.Output = r.flags.output.record(p.picture, height, width, p.channels(), r.write)
 	r.record = run
@@ -170,6 +179,7 @@ func (r *restoration) prepare(q *equipment) error {
 // sample runs the method.
 func (r *restoration) sample(ctx context.Context, q *equipment) (err error) {
 	r.watch()
+	r.keepSamples(r.lasting(ctx), q)
 	ctx, done := r.keep(ctx)
 	r.result, err = q.restorer.Restore(ctx, r.problem.Measurement, r.settings, r.options)
 	r.console.endProgress()
@@ -185,6 +195,7 @@ func (r *restoration) finish(ctx context.Context, q *equipment) (err error) {
 	if err := imageio.Clip(r.image, r.write.Profile); err != nil { // as the file does
 		return err
 	}
+	r.takeSpread()
 	cost := r.result.Run.Cost
 	r.record.Cost = &report.Cost{Forwards: cost.Forwards, VJPs: cost.VJPs, NFE: cost.NFE()}
 	r.record.DataFit, err = r.dataFit(ctx, q.Engine)
@@ -213,13 +224,16 @@ func (r *restoration) save(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := r.writeSpread(); err != nil {
+		return err
+	}
 	if err := resume.Remove(r.checkpointPath()); err != nil {
 		r.console.warn(message(as(errOutput, err)))
 	}
 	run, total := r.result.Run, seconds(time.Since(r.start))
 	if earlier := r.record.Resumed; earlier != nil {
 		total += earlier.Elapsed
-		r.note += fmt.Sprintf(", resumed after step %d", earlier.Step)
+		r.note += fmt.Sprintf(", resumed after step %d%s", earlier.Step, ofSample(earlier.Sample-1, run.Samples))
 	}
 	r.record.Timings = &report.Timings{
 		Load: seconds(r.load), Compile: seconds(run.Compile), Sample: seconds(run.Elapsed - run.Compile), Total: total,
@@ -238,8 +252,11 @@ func (r *restoration) print() error {
 
 // summary is the result in a line.
 func (r *restoration) summary() string {
-	run := r.record
-	return fmt.Sprintf("%s: %s, %dx%d, %d evaluations of the prior and %d with gradient in %s, residual %.4f (noise %s)%s",
-		run.Output.Path, run.Operator, run.Image.Width, run.Image.Height, run.Cost.Forwards, run.Cost.VJPs, duration(float64(run.Timings.Total)),
+	run, samples := r.record, ""
+	if run.Spread != nil {
+		samples = fmt.Sprintf(", mean of %d samples with a spread of %.4f", run.Samples.Number, float64(run.Spread.Mean))
+	}
+	return fmt.Sprintf("%s: %s, %dx%d%s, %d evaluations of the prior and %d with gradient in %s, residual %.4f (noise %s)%s",
+		run.Output.Path, run.Operator, run.Image.Width, run.Image.Height, samples, run.Cost.Forwards, run.Cost.VJPs, duration(float64(run.Timings.Total)),
 		float64(run.DataFit.ResidualRMS), number(float64(run.Noise.Sigma)), r.note)
 }

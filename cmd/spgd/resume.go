@@ -106,9 +106,16 @@ func (r *restoration) takeUp() error {
 	if err := file.Check(r.record); err != nil {
 		return startOver(err)
 	}
-	r.options.Resume = file.Run
-	r.record.Resumed = &report.Resumed{Step: file.Run.Step, Elapsed: seconds(file.Run.Elapsed)}
-	r.console.logf("going on after step %d of %d, of which %s holds the state", file.Run.Step, len(file.Run.Sigmas)-1, path)
+	run := file.Run
+	if err := r.checkKept(run.Sample); err != nil {
+		return err
+	}
+	r.options.Resume = run
+	r.record.Resumed = &report.Resumed{Step: run.Step, Elapsed: seconds(run.Elapsed)}
+	if run.Samples > 1 {
+		r.record.Resumed.Sample = run.Sample + 1
+	}
+	r.console.logf("going on after step %d of %d%s, of which %s holds the state", run.Step, len(run.Sigmas)-1, ofSample(run.Sample, run.Samples), path)
 	return nil
 }
 
@@ -162,10 +169,10 @@ type moment struct {
 func (m *moment) stopping(first *moment) string {
 	left := ""
 	if m.Done > first.Done {
-		work := m.Total*float64(m.Step+1)/float64(m.Steps) - m.Done
+		work := m.Total*float64(m.Sample*m.Steps+m.Step+1)/float64(max(1, m.Samples)*m.Steps) - m.Done
 		left = ", about " + duration(max(0, work)*m.time.Sub(first.time).Seconds()/(m.Done-first.Done))
 	}
-	return fmt.Sprintf("interrupted: finishing step %d of %d first%s; interrupt again to stop at once", m.Step+1, m.Steps, left)
+	return fmt.Sprintf("interrupted: finishing step %d of %d%s first%s; interrupt again to stop at once", m.Step+1, m.Steps, ofSample(m.Sample, m.Samples), left)
 }
 
 // interruptedError is an interruption about which there is more to say.

@@ -104,7 +104,7 @@ type estimates struct {
 
 // ObserveStep keeps the estimates that the page shows.
 func (e *estimates) ObserveStep(s *sampler.Snapshot) error {
-	if !html.Shown(s.K, s.Steps) {
+	if s.Sample > 0 || !html.Shown(s.K, s.Steps) {
 		return nil
 	}
 	return e.restoration.estimate(s, func(m *imageio.Image) error {

@@ -191,6 +191,12 @@ func decodeMap(t *testing.T, r *Residual) (image.Image, *Map) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return decodePNG(t, m), m
+}
+
+// decodePNG decodes the picture of a map.
+func decodePNG(t *testing.T, m *Map) image.Image {
+	t.Helper()
 	data, _ := strings.CutPrefix(string(m.Image.Source), "data:image/png;base64,")
 	raw, err := base64.StdEncoding.DecodeString(data)
 	if err != nil {
@@ -200,7 +206,7 @@ func decodeMap(t *testing.T, r *Residual) (image.Image, *Map) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return img, m
+	return img
 }
 
 // A pixel of the map has the colour of the root mean square over its channels, a dropped one none.

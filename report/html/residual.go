@@ -2,7 +2,6 @@ package html
 
 import (
 	"fmt"
-	"image"
 	"math"
 	"strings"
 
@@ -12,14 +11,10 @@ import (
 // Residual collects what a measurement still says about a result, A(x) - y, entry by entry. It keeps
 // as much as the page shows, whatever the size of the measurement.
 type Residual struct {
-	height, width, channels int
-	sigma, unit             float64
-	unitName                string
+	grid
+	sigma, unit float64
+	unitName    string
 
-	block     int // pixels of the measurement a side for one of the map
-	columns   int
-	sum       []float64 // of squares, by pixel of the map
-	count     []int32   // of entries, by pixel of the map
 	histogram [2 * maxReach * perUnit]int
 	entries   int
 	beyond    int // of three units
@@ -40,27 +35,20 @@ const leftOut = 0.05
 // NewResidual is for a measurement of this size with noise of standard deviation sigma, or 0 if there
 // is none. picture says that values are of the range [-1,1].
 func NewResidual(height, width, channels int, sigma float64, picture bool) *Residual {
-	r := &Residual{height: height, width: width, channels: channels, sigma: sigma, unit: 1}
+	r := &Residual{grid: newGrid(height, width, channels), sigma: sigma, unit: 1}
 	switch {
 	case sigma > 0:
 		r.unit, r.unitName = sigma, "σ"
 	case picture:
 		r.unit, r.unitName = 2.0/255, "steps of 1/255"
 	}
-	r.block = (max(height, width) + MaxSide - 1) / MaxSide
-	r.columns = (width + r.block - 1) / r.block
-	cells := r.columns * ((height + r.block - 1) / r.block)
-	r.sum, r.count = make([]float64, cells), make([]int32, cells)
 	return r
 }
 
 // Add takes A(x) - y of an entry, which counts within [h,w,c]. Entries that say nothing about the
 // result are left out.
 func (r *Residual) Add(entry int, d float64) {
-	pixel := entry / r.channels
-	cell := pixel/r.width/r.block*r.columns + pixel%r.width/r.block
-	r.sum[cell] += d * d
-	r.count[cell]++
+	r.add(entry, d)
 	r.entries++
 	d /= r.unit
 	if math.Abs(d) > 3 {
@@ -80,25 +68,13 @@ func (r *Residual) Partial() bool { return r.entries < r.height*r.width*r.channe
 // Map draws |A(x) - y| for every pixel, as the root mean square over its channels. A map with a side
 // of more than MaxSide shows that of blocks of pixels. Pixels without entries are transparent.
 func (r *Residual) Map() (*Map, error) {
-	rms := make([]float64, len(r.sum)) // in units
-	for i, n := range r.count {
-		rms[i] = math.Sqrt(r.sum[i]/float64(max(1, n))) / r.unit
-	}
+	rms := r.rms(r.unit)
 	top := r.top(rms)
-	img := image.NewNRGBA(image.Rect(0, 0, r.columns, len(r.sum)/r.columns))
-	for i, n := range r.count {
-		if n > 0 {
-			img.SetNRGBA(i%r.columns, i/r.columns, heat(rms[i]/top))
-		}
-	}
-	e, err := embedPNG(img, "Residual of every pixel of the measurement")
+	e, err := r.draw(rms, top, "Residual of every pixel of the measurement", "measurement")
 	if err != nil {
 		return nil, err
 	}
 	e.shrink(520, 620) // it stands beside a plot
-	if r.block > 1 {
-		e.Note = fmt.Sprintf("Each point is the root mean square of %d × %d pixels of the measurement.", r.block, r.block)
-	}
 	label := func(v float64) string { return strings.TrimSpace(fmt.Sprintf("%g %s", v, r.unitName)) }
 	return &Map{
 		Image: e, Scale: colourScale(), Low: "0", Middle: label(top / 2), High: label(top) + " and more",

@@ -17,6 +17,7 @@ type Restoration struct {
 	Before     *imageio.Image // the measurement as a picture, or nil if it is none
 	After      *imageio.Image // the result
 	Residual   *Residual      // of the result
+	Spread     *Spread        // of the samples that the result is the mean of, or nil of one
 	Trajectory []Estimate     // some of the estimates on the way
 }
 
@@ -34,7 +35,7 @@ func (r *Restoration) Page() (*Page, error) {
 		Kind: "Restoration", Title: fileName(run.Input, "Restored picture"), Subtitle: subtitle(run),
 		Facts: r.facts(), Warnings: run.Warnings, Footer: footer(run),
 	}
-	for _, make := range []func() (*Section, error){r.compare, r.residual, r.trajectory, r.steps, r.settings} {
+	for _, make := range []func() (*Section, error){r.compare, r.spread, r.residual, r.trajectory, r.steps, r.settings} {
 		s, err := make()
 		if err != nil {
 			return nil, err
@@ -77,6 +78,9 @@ func (r *Restoration) facts() []Fact {
 		list = append(list, fitFact(fit))
 	}
 	list = append(list, Fact{Name: "Picture", Value: fmt.Sprintf("%d × %d", run.Image.Width, run.Image.Height), Note: "pixels"})
+	if s := run.Samples; s != nil && s.Number > 1 {
+		list = append(list, Fact{Name: "Samples", Value: strconv.Itoa(s.Number), Note: "of which the result is the mean"})
+	}
 	if c := run.Cost; c != nil {
 		list = append(list, Fact{Name: "Evaluations of the prior", Value: strconv.Itoa(c.NFE), Note: fmt.Sprintf("%d of them with gradient", c.VJPs)})
 	}
@@ -167,9 +171,17 @@ func (r *Restoration) trajectory() (*Section, error) {
 	images, err := Trajectory(r.Trajectory)
 	return &Section{
 		Title:  "How the picture came about",
-		Text:   "The prior’s estimate of the clean picture, x0hat = D(x; σ), at some of the steps, from much noise in the state x to little.",
+		Text:   "The prior’s estimate of the clean picture, x0hat = D(x; σ), at some of the steps" + ofFirst(r.Run) + ", from much noise in the state x to little.",
 		Images: images,
 	}, err
+}
+
+// ofFirst says of what is shown of one sample that there are others.
+func ofFirst(run *report.Run) string {
+	if run.Samples == nil || run.Samples.Number == 1 {
+		return ""
+	}
+	return " of the first sample"
 }
 
 func fileName(f *report.File, otherwise string) string {

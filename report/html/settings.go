@@ -36,7 +36,11 @@ func Settings(run *report.Run) []Group {
 	}
 	add("Problem", problem...)
 	if s := run.Sampler; s != nil {
-		add("Method", sampler(s)...)
+		pairs := sampler(s)
+		if n := run.Samples; n != nil {
+			pairs = append(pairs, "Samples", strconv.Itoa(n.Number), "First sample", strconv.Itoa(n.First))
+		}
+		add("Method", pairs...)
 	}
 	computed := []string{}
 	if p := run.Prior; p != nil {

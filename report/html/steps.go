@@ -16,7 +16,7 @@ func (r *Restoration) steps() (*Section, error) {
 	}
 	c := newCurves(r.Run)
 	s := &Section{Title: "Step by step", Table: c.table()}
-	s.Text = "What was measured at each noise level"
+	s.Text = "What was measured at each noise level" + ofFirst(r.Run)
 	if r.Run.Sampler != nil && r.Run.Sampler.Warmup > 1 {
 		s.Text += ", after its last likelihood step"
 	}
@@ -68,6 +68,9 @@ func newCurves(run *report.Run) *curves {
 		return float64(*n)
 	}
 	for i, s := range run.Steps {
+		if s.Sample != run.Steps[0].Sample {
+			break
+		}
 		add := func(to *[]float64, v float64) { *to = append(*to, v) }
 		add(&c.step, float64(i+1))
 		add(&c.sigma, float64(s.Sigma))
@@ -75,7 +78,7 @@ func newCurves(run *report.Run) *curves {
 		add(&c.loss, float64(s.Loss))
 		add(&c.residual, math.Sqrt(float64(s.Loss)/entries))
 		add(&c.gradient, float64(s.GradientNorm))
-		mean, low, high := spread(s.Alpha)
+		mean, low, high := extent(s.Alpha)
 		add(&c.alpha, mean)
 		add(&c.alphaLow, low)
 		add(&c.alphaHigh, high)
@@ -89,8 +92,8 @@ func newCurves(run *report.Run) *curves {
 	return c
 }
 
-// spread returns the mean and the ends of some numbers, NaN of none.
-func spread(v []report.Number) (mean, low, high float64) {
+// extent returns the mean and the ends of some numbers, NaN of none.
+func extent(v []report.Number) (mean, low, high float64) {
 	if len(v) == 0 {
 		return math.NaN(), math.NaN(), math.NaN()
 	}
