@@ -120,6 +120,9 @@ func (o *analyzeOptions) spec(path string) (*bench.Spec, error) {
 		if err != nil {
 			return nil, as(errUsage, err)
 		}
+		if samples, err := m.MeanOf(); err != nil || samples > 1 {
+			return nil, usagef("--method %s: an analysis is of single runs", text)
+		}
 		s.Methods = append(s.Methods, m)
 	}
 	if len(s.Methods) == 0 {

@@ -91,7 +91,9 @@ TASKS
 
 SUITES
 ` + bench.SuiteHelp() + `
-` + methodHelp() + `Settings of a method follow its name; spgd takes preset=paper and preset=released too.
+` + methodHelp() + `Settings of a method follow its name; spgd takes preset=paper and preset=released too. With
+mean-of=K the result of any method is the mean of K samples (see spgd restore --help), at K times
+the evaluations of the prior, which --nfe counts.
 
 MEASURES
   PSNR, SSIM, MS-SSIM, HaarPSI, MDSI (the lower the better) and, with --lpips, LPIPS (likewise)
@@ -99,6 +101,7 @@ MEASURES
 ` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitOutput, exitDevice, exitInterrupted),
 		Example: `  spgd bench photos --suite linear --method spgd --method ddnm+ --seeds 3 -o results
   spgd bench a.png b.png --task sr:4@0.01 --method spgd --method spgd:adm=off --nfe 60
+  spgd bench photos --task sr:4@0.01 --method spgd --method spgd:mean-of=4 --method dps:mean-of=4
   spgd bench compare.yaml -o results`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

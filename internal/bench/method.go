@@ -16,7 +16,8 @@ import (
 type Method struct {
 	Label string // for the tables
 	Name  string // as sampler.New takes it
-	// Set are settings by the names of sampler.Parameters; beside them spgd takes "preset".
+	// Set are settings by the names of sampler.Parameters; beside them every method takes "mean-of", the number
+	// of samples that its result is the mean of, and spgd "preset".
 	Set map[string]string
 }
 
@@ -24,6 +25,7 @@ type Method struct {
 const (
 	setPreset = "preset"
 	setSteps  = "steps"
+	setMean   = "mean-of" // "samples" is a parameter of LGD-MC
 )
 
 // ParseMethod reads NAME or NAME:SETTING=VALUE,SETTING=VALUE, which is its label too.
@@ -87,6 +89,7 @@ func (m Method) with(settings ...string) (Method, error) {
 // settings are those for sampler.New: a preset of SPGD is spelt out.
 func (m Method) settings() (map[string]string, error) {
 	set := maps.Clone(m.Set)
+	delete(set, setMean)
 	name, ok := set[setPreset]
 	if !ok {
 		return set, nil
@@ -117,9 +120,25 @@ func (m Method) Sampler(p sampler.Problem) (sampler.Sampler, error) {
 	return sampler.New(m.Name, p, set)
 }
 
+// MeanOf is the number of samples that the method's result is the mean of, see sampler.Samples.
+func (m Method) MeanOf() (int, error) {
+	text, set := m.Set[setMean]
+	if !set {
+		return 1, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > sampler.MaxSamples {
+		return 0, fmt.Errorf("bench: method %q: %w: %s is %q, want a number from 1 to %d", m.Label, ErrSpec, setMean, text, sampler.MaxSamples)
+	}
+	return n, nil
+}
+
 // check says whether the method and its settings are known, with an operator that stands for its
 // task. That the method does not apply to it is no error.
 func (m Method) check(p sampler.Problem) error {
+	if _, err := m.MeanOf(); err != nil {
+		return err
+	}
 	_, err := m.Sampler(p)
 	if err == nil || errors.Is(err, sampler.ErrOperator) {
 		return nil
@@ -140,7 +159,11 @@ func (m Method) atNFE(n int, p sampler.Problem) (Method, error) {
 	if err != nil {
 		return m, fmt.Errorf("bench: method %q: %w: %w", m.Label, ErrSpec, err)
 	}
-	each := s.StepCost().NFE()
+	samples, err := m.MeanOf()
+	if err != nil {
+		return m, err
+	}
+	each := s.StepCost().NFE() * samples
 	if each < 1 {
 		return m, fmt.Errorf("bench: method %q: %w: a step takes no evaluation of the prior", m.Label, ErrSpec)
 	}

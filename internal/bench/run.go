@@ -197,9 +197,16 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 	for _, p := range sampler.Parameters(method) {
 		c.Settings[p.Name] = p.Value
 	}
+	samples, err := at.method.MeanOf()
+	if err != nil {
+		return err
+	}
+	if samples > 1 {
+		c.Settings[setMean] = samples
+	}
 	debug.FreeOSMemory() // what earlier cells left behind is not this one's
 	resetPeak()
-	img, err := r.restore(ctx, b, at, method, c)
+	img, err := r.restore(ctx, b, at, method, samples, c)
 	switch {
 	case errors.Is(err, sampler.ErrOperator):
 		return end(Inapplicable, err)
@@ -227,13 +234,15 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 	return nil
 }
 
-// restore runs the method from all starts and returns the image with the smallest residual. If one of
-// them diverges, the cell does.
-func (r *Runner) restore(ctx context.Context, b *workbench, at place, method sampler.Sampler, c *Cell) (best *imageio.Image, err error) {
+// restore runs the method from all starts, from each for the mean of several samples, and returns the image with
+// the smallest residual. If one of them diverges, the cell does.
+func (r *Runner) restore(ctx context.Context, b *workbench, at place, method sampler.Sampler, samples int, c *Cell) (best *imageio.Image, err error) {
 	y := b.measurement.Tensor()
 	defer func() { _ = y.FinalizeAll() }()
 	for start := range at.task.Starts {
-		run, err := b.driver.Run(ctx, method, sampler.Job{Y: y, Seed: c.Draw, Images: []uint32{uint32(start)}, Progress: r.Progress})
+		run, err := b.driver.Run(ctx, method, sampler.Job{
+			Y: y, Seed: c.Draw, Images: []uint32{uint32(start)}, Samples: sampler.Samples{Number: samples}, Progress: r.Progress,
+		})
 		if err != nil {
 			return nil, err
 		}

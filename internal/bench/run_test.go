@@ -12,6 +12,7 @@ import (
 	"github.com/seed-0f004ec9/spgd/metric"
 	"github.com/seed-0f004ec9/spgd/prior"
 	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
 const side = 16
@@ -129,6 +130,79 @@ func TestStarts(t *testing.T) {
 		if c.Residuals[0] == c.Residuals[1] || c.Key == one[i].Key {
 			t.Errorf("starts are the same: %+v", c)
 		}
+	}
+}
+
+// TestMeanOf: the mean of several samples is a method of its own, of a cost of its own.
+func TestMeanOf(t *testing.T) {
+	r := runner(t)
+	task := []string{"inpaint:random:0.5@0.1"}
+	pictures := map[string]*imageio.Image{}
+	r.Keep = func(c Cell, img *imageio.Image) error { pictures[c.Key] = img; return nil }
+	p := plan(t, task, "ddnm+", "ddnm+:mean-of=1", "ddnm+:mean-of=2")
+	p.Methods[0][2].Set["steps"] = "16" // as the others have
+	list := kept(t, r, p)
+	for i := 0; i < len(list); i += 3 {
+		one, same, two := list[i], list[i+1], list[i+2]
+		if one.Residual != same.Residual || one.NFE != 16 || same.NFE != 16 || two.NFE != 32 || one.Key == same.Key || one.Key == two.Key {
+			t.Errorf("one run %+v, the mean of one %+v, of two %+v", one, same, two)
+		}
+		if _, set := one.Settings["mean-of"]; set || two.Settings["mean-of"] != 2 {
+			t.Errorf("settings %v, of the mean %v", one.Settings, two.Settings)
+		}
+		at := place{image: p.Images[i/6], task: p.Tasks[0], method: p.Methods[0][0], seed: p.Spec.Seeds[i/3%2]}
+		b := &workbench{}
+		defer b.close()
+		if err := b.prepare(context.Background(), r, at, one.Draw); err != nil {
+			t.Fatal(err)
+		}
+		m, err := at.method.Sampler(sampler.Problem{Operator: b.operator, SigmaY: at.task.Noise.Sigma})
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := b.driver.Run(context.Background(), m, sampler.Job{Y: b.measurement.Tensor(), Seed: one.Draw, Images: []uint32{sampler.SampleIndex(0, 1)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := imageOf(second.X)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range pictures[two.Key].Pix {
+			if want := (float64(pictures[one.Key].Pix[k]) + float64(other.Pix[k])) / 2; math.Abs(float64(v)-want) > 1e-6 {
+				t.Fatalf("value %d is %g, want %g", k, v, want)
+			}
+		}
+	}
+	// An equal number of evaluations is that of all samples.
+	if list := kept(t, r, plan(t, task, "ddnm+:mean-of=4")); list[0].NFE != 16 || list[0].Settings["steps"] != 4 {
+		t.Errorf("the mean of four at 16 evaluations: %+v", list[0])
+	}
+	// Denoising by SPGD is one run, however many samples are asked for.
+	single := plan(t, []string{"denoise@0.1"}, "spgd:mean-of=4")
+	if list := kept(t, r, single); list[0].NFE != 1 {
+		t.Errorf("denoising: %+v", list[0])
+	}
+	for _, text := range []string{"spgd:mean-of=0", "spgd:mean-of=257", "spgd:mean-of=x"} {
+		m, err := ParseMethod(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.check(problem(t)); !errors.Is(err, ErrSpec) {
+			t.Errorf("%s: %v, want ErrSpec", text, err)
+		}
+	}
+}
+
+// TestKeys: cells of an earlier version are known again.
+func TestKeys(t *testing.T) {
+	c := Causes{
+		Image: "ab", Task: "sr:4@0.01", Method: "spgd", Set: map[string]string{"steps": "7"}, Seed: 3, Prior: "cd", Measures: []string{"psnr"},
+		Program: "1", Platform: "linux/amd64", Engine: "spgd", ISA: "avx512", Precision: "f32",
+	}
+	key, err := c.key()
+	if want := "ce1f153a6e0da93cbd453241e1196185b7ea63678dd995c7f75705a12732a375"; err != nil || key != want {
+		t.Errorf("the key is %s (%v), want %s", key, err, want)
 	}
 }
 
