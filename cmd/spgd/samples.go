@@ -47,7 +47,7 @@ const samplesHelp = `SAMPLES
 A restoration is about one draw from the pictures that explain IN. --samples K makes K of them,
 which differ in their random numbers alone, and OUT is their mean: nearer to the truth, and
 smoother. It takes K times as long and hardly more memory. --quality best is the default
-settings with --samples 4.
+settings with --samples 4, which gain some tenths of a dB.
 
 Sample 1 is the restoration without --samples. Sample N alone is --first-sample N, so that
 samples can be made here and there; --keep-samples writes every one to a file, with the bytes
@@ -58,7 +58,8 @@ root mean square over the channels of sRGB values from -1 to 1. Where it is larg
 there, and the prior has invented it; that it is small does not prove anything right. A PNG has 16 bits of grey, black
 for 0; its text key "spgd-spread" tells for which value white stands (a value is pixel/65535
 times that), with all settings. A .safetensors file holds the tensor "spread", [height, width,
-channel], in float32. docs/samples.md has what the spread is worth.
+channel], in float32. The error is some times the spread, which is larger, and nearer to it, with
+--average=false: see docs/samples.md.
 
 Where every sample would be the same, as in denoising with a known --noise, one is made.
 `
