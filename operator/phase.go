@@ -102,8 +102,14 @@ func turned(x *graph.Node, h int) *graph.Node {
 	return autodiff.Reverse(join(2, part(x, 2, h/2+1, h), part(x, 2, 0, h/2+1)), 2, 3)
 }
 
-// part keeps entries from to to-1 of an axis, of which there may be none.
+// part keeps entries from to to-1 of an axis, of which there may be none: not every backend takes a slice
+// of nothing at the end of an axis.
 func part(x *graph.Node, axis, from, to int) *graph.Node {
+	if from == to {
+		d := slices.Clone(x.Shape().Dimensions)
+		d[axis] = 0
+		return graph.Zeros(x.Graph(), shapes.Make(x.DType(), d...))
+	}
 	return graph.SliceAxis(x, axis, graph.AxisRange(from, to))
 }
 

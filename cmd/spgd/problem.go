@@ -72,7 +72,9 @@ func (o *restoreOptions) readDegraded(path string) (*problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.noise.Estimated && o.from == "" {
+	if o.from != "" {
+		warnings = append(warnings, o.noiseWarnings...)
+	} else if o.noise.Estimated {
 		warning, err := o.estimateNoise(m)
 		if err != nil {
 			return nil, as(errInput, fmt.Errorf("%w: give it with --noise SIGMA", err))
@@ -97,6 +99,9 @@ func (o *restoreOptions) readDegraded(path string) (*problem, error) {
 	return p, nil
 }
 
+// noiseHint ends the warnings of estimateNoise, which a repetition has from the record.
+const noiseHint = " (--noise SIGMA sets it)"
+
 // estimateNoise gives the measurement the noise that it seems to have.
 func (o *restoreOptions) estimateNoise(m *measurement.Measurement) (warning string, err error) {
 	estimates, err := m.EstimateNoise()
@@ -105,14 +110,14 @@ func (o *restoreOptions) estimateNoise(m *measurement.Measurement) (warning stri
 			return "", err
 		}
 		m.Noise.Estimated = false
-		return "the picture is too small to estimate its noise, which is taken to be 0 (--noise SIGMA sets it)", nil
+		return "the picture is too small to estimate its noise, which is taken to be 0" + noiseHint, nil
 	}
 	m.Noise.Sigma = estimates[0].Sigma
 	if !estimates[0].Correlated {
 		return "", nil
 	}
 	return "the noise is not independent in the colours, as in a JPEG file: the estimate of " + number(m.Noise.Sigma) +
-		" is that of single channels and may be far off (--noise SIGMA sets it)", nil
+		" is that of single channels and may be far off" + noiseHint, nil
 }
 
 // resized scales an opacity to another size, if it is one.

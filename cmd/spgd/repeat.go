@@ -163,6 +163,11 @@ func (e *earlier) applyTask(o *restoreOptions, f *pflag.FlagSet) error {
 	}
 	o.task.Name, o.task.Scale, o.task.InvertMask = r.Task, t.Scale, t.InvertMask
 	o.noise = measurement.Noise{Model: r.Noise.Model, Sigma: float64(r.Noise.Sigma), Estimated: r.Noise.Estimated}
+	for _, w := range r.Warnings {
+		if strings.HasSuffix(w, noiseHint) {
+			o.noiseWarnings = append(o.noiseWarnings, w)
+		}
+	}
 	if err := o.task.Validate(); err != nil {
 		return as(errInput, fmt.Errorf("%s: %w", e.path, err))
 	}

@@ -22,7 +22,8 @@ type taskOptions struct {
 	task  operator.Task
 	noise measurement.Noise
 
-	noiseByDefault bool // that it is estimated
+	noiseByDefault bool     // that it is estimated
+	noiseWarnings  []string // of the estimate that a repetition repeats
 }
 
 // taskFlags are the names of the flags of taskOptions.
