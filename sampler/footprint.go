@@ -170,15 +170,21 @@ func (f *footprint) cut(c *cutProgram, donated []bool, t *tiler) error {
 	return nil
 }
 
-// tileSides are the sides of tiles that FitTiles lists. Larger ones compute fewer pixels twice.
-var tileSides = []int{1024, 768, 512, 384, 256, 192, 128, 96, 64}
+// tileSides are the sides of tiles that FitTiles lists. The first is not the largest that there is memory for: the priors that
+// come with the program restore a picture of 400 pixels and more better in tiles of that size than whole, being
+// trained at 128 (docs/architecture.md), and what a picture gives does not depend on the memory of the day then.
+// Tiles below the last take hardly less memory.
+var tileSides = []int{256, 192, 128}
 
-// FitTiles lists the tiles that Fit is to choose from by itself: none, and then smaller and smaller ones. A
-// prior with attention gets tiles of its TileSide or smaller, and no whole images that are larger.
+// FitTiles lists the tiles that Fit is to choose from by itself: of one size, and smaller ones for want of memory.
+// Images that are no larger than that size stay whole. That of a prior with attention is its TileSide.
 func FitTiles(d prior.Denoiser, op operator.Operator) (list []Tiles) {
 	h, w := op.ImageSize()
 	limit := prior.TileSide(d)
-	if limit == 0 || limit >= max(h, w) {
+	if limit == 0 {
+		limit = tileSides[0]
+	}
+	if limit >= max(h, w) {
 		limit = max(h, w)
 		list = append(list, Tiles{})
 	} else {

@@ -138,7 +138,11 @@ func TestFit(t *testing.T) {
 	const image = h * w * 3 * 4
 	held, _ := ofProcess("VmRSS:")
 	last, sides := 1<<30, map[int]bool{}
-	for budget := 1 << 32; ; budget = budget * 19 / 20 {
+	_, first, err := Fit(e, d, op, s, 1, 1<<32, FitTiles(d, op)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for budget := first; ; budget -= 8 << 20 {
 		tiles, bytes, err := Fit(e, d, op, s, 1, budget, FitTiles(d, op)...)
 		if err != nil {
 			var b *BudgetError
@@ -152,7 +156,7 @@ func TestFit(t *testing.T) {
 		}
 		last, sides[tiles.Side] = tiles.Side, true
 	}
-	if len(sides) < 3 {
+	if len(sides) != len(tileSides) {
 		t.Errorf("only tiles of the sides %v were chosen", sides)
 	}
 	if now, _ := ofProcess("VmRSS:"); now > held+image/2 {
@@ -182,7 +186,17 @@ func TestFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list := FitTiles(attends, op); list[0].Side != 96 || len(list) != 2 {
+	if list := FitTiles(attends, op); len(list) != 1 || list[0].Side != 96 {
 		t.Errorf("with attention at 96 pixels: %+v", list)
+	}
+	// Another sees tiles of one size, whatever the memory, of images that are larger.
+	for _, c := range []struct{ h, w, side int }{{256, 200, 0}, {257, 200, 256}, {4000, 6000, 256}} {
+		op, err := operator.NewDenoise(c.h, c.w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tiles, _, err := Fit(e, d, op, s, 1, 1<<34, FitTiles(d, op)...); err != nil || tiles.Side != c.side {
+			t.Errorf("%dx%d pixels: tiles %+v, error %v, want a side of %d", c.w, c.h, tiles, err, c.side)
+		}
 	}
 }

@@ -24,7 +24,7 @@ type tileOptions struct{ tile string }
 // AddFlags adds them.
 func (o *tileOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.tile, "tile", tileAuto, "largest `SIDE` in pixels of the overlapping tiles in which the prior sees a picture, or off:\n"+
-		"smaller tiles take less memory and more time; auto chooses by --memory")
+		"auto takes 256, which restores larger pictures better than none, or by --memory 192 or 128")
 }
 
 // check checks the flag.
