@@ -58,10 +58,13 @@ type BoundInverse struct {
 }
 
 // Adjoint builds A^T y.
-func (v *BoundInverse) Adjoint(y *graph.Node) *graph.Node {
-	h, w := v.op.ImageSize()
+func (v *BoundInverse) Adjoint(y *graph.Node) *graph.Node { return Adjoint(v.op, v.data, y) }
+
+// Adjoint builds A^T y of a linear operator, by autodiff, for y of [N,h,w,c] and the operator's data as in Apply.
+func Adjoint(op Operator, data []*graph.Node, y *graph.Node) *graph.Node {
+	h, w := op.ImageSize()
 	x := graph.Zeros(y.Graph(), shapes.Make(y.DType(), y.Shape().Dimensions[0], h, w, imageChannels))
-	return graph.Gradient(graph.ReduceAllSum(graph.Mul(v.op.Apply(v.data, x), graph.StopGradient(y))), x)[0]
+	return graph.Gradient(graph.ReduceAllSum(graph.Mul(op.Apply(data, x), graph.StopGradient(y))), x)[0]
 }
 
 // Solve builds (A A^T + rho I)^-1 y for rho > 0, a scalar or a number per image, [N,1,1,1].

@@ -52,15 +52,12 @@ var autoSame = Stage{
 
 // smoothEstimate builds the minimiser. Every image stops where its residual has fallen to rounding.
 func smoothEstimate(b *Builder, lambda *Node) *Node {
-	// adjoint is A^T v, and normal (A^T A + lambda grad^T grad) x, half the gradient of the sum without y.
-	zero := graph.ZerosLike(b.State(StateX))
-	adjoint := func(v *Node) *Node {
-		return graph.Gradient(graph.ReduceAllSum(graph.Mul(b.Apply(zero), graph.StopGradient(v))), zero)[0]
-	}
+	adjoint := func(v *Node) *Node { return operator.Adjoint(b.operator, b.data, v) }
+	// normal is (A^T A + lambda grad^T grad) x, half the gradient of the sum without y.
 	normal := func(x *Node) *Node {
 		return graph.Add(adjoint(b.Apply(x)), graph.Mul(lambda, roughness(x)))
 	}
-	x := zero
+	x := graph.ZerosLike(b.State(StateX))
 	r := adjoint(b.Y())
 	p, rr := r, dot(r, r)
 	floor := graph.AddScalar(graph.MulScalar(rr, 1e-12), 1e-30)
