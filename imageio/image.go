@@ -32,6 +32,15 @@ func (m *Image) Clone() *Image {
 	return &c
 }
 
+// HalfTurn returns the image turned by 180 degrees.
+func (m *Image) HalfTurn() *Image {
+	out := New(m.Height, m.Width, m.Channels)
+	for i := 0; i < len(m.Pix); i += m.Channels {
+		copy(out.Pix[len(m.Pix)-m.Channels-i:][:m.Channels], m.Pix[i:])
+	}
+	return out
+}
+
 // RGB returns the image with three channels: a grey image has its channel repeated, a colour
 // image is returned as it is, not copied.
 func (m *Image) RGB() *Image {

@@ -25,8 +25,11 @@ const (
 	independent = 0.2
 )
 
-// LeastSquares is the number of squares of 2x2 pixels, at overlapping places, that EstimateNoise needs.
-const LeastSquares = 100
+// leastSquares is the number of squares of 2x2 pixels, at overlapping places, that EstimateNoise needs.
+const leastSquares = 100
+
+// CanEstimateNoise says whether a picture of a size is large enough for EstimateNoise, if all of it is known.
+func CanEstimateNoise(height, width int) bool { return (height-1)*(width-1) >= leastSquares }
 
 // EstimateNoise estimates the noise in the measurement of every image from the measurement alone. It takes
 // noise to be Gaussian, everywhere alike and independent from entry to entry and from channel to
@@ -75,10 +78,10 @@ type samples struct {
 // noise is the noise of a picture.
 func (s samples) noise() (e NoiseEstimate, ok bool) {
 	squares := s.squares(false)
-	if len(squares) < LeastSquares {
+	if len(squares) < leastSquares {
 		squares = s.squares(true)
 	}
-	if len(squares) < LeastSquares {
+	if len(squares) < leastSquares {
 		return e, false
 	}
 	each := s.deviation(squares, func(p []float32) []float64 {
@@ -163,5 +166,5 @@ func (s samples) opposite() (sigma float64, ok bool) {
 			}
 		}
 	}
-	return math.Sqrt(sum / float64(max(n, 1))), n >= LeastSquares
+	return math.Sqrt(sum / float64(max(n, 1))), n >= leastSquares
 }

@@ -105,6 +105,17 @@ func clip(img *imageio.Image) *imageio.Image {
 	return img
 }
 
+// The size that is enough is the one that EstimateNoise accepts.
+func TestCanEstimateNoise(t *testing.T) {
+	for _, size := range [][2]int{{1, 200}, {2, 100}, {2, 101}, {10, 12}, {11, 11}, {11, 10}, {64, 64}} {
+		h, w := size[0], size[1]
+		_, err := simulate(t, operator.Task{Name: "denoise"}, Noise{Sigma: 0.1}, 0, constant(h, w, 0)).EstimateNoise()
+		if can := CanEstimateNoise(h, w); can != (err == nil) {
+			t.Errorf("%dx%d: said to be possible: %v; %v", w, h, can, err)
+		}
+	}
+}
+
 func TestEstimateNoiseErrors(t *testing.T) {
 	for name, m := range map[string]*Measurement{
 		"small":     simulate(t, operator.Task{Name: "denoise"}, Noise{Sigma: 0.1}, 0, constant(5, 5, 0)),

@@ -147,3 +147,35 @@ func TestNonlinear(t *testing.T) {
 		}
 	}
 }
+
+// Which symmetries operators have: phase retrieval the turn by 180 degrees, but no mirror image and no shift.
+func TestHalfTurn(t *testing.T) {
+	const h, w = 12, 10
+	at := func(i, j, c int) int { return (i*w+j)*imageChannels + c }
+	moved := func(x []float32, to func(i, j int) (int, int)) []float32 {
+		m := make([]float32, len(x))
+		for i := range h {
+			for j := range w {
+				a, b := to(i, j)
+				copy(m[at(a, b, 0):][:imageChannels], x[at(i, j, 0):])
+			}
+		}
+		return m
+	}
+	x := random(h*w*imageChannels, 12)
+	ops := []Operator{must(NewPhaseRetrieval(h, w))(t), must(NewHighDynamicRange(h, w))(t), must(NewDenoise(h, w))(t)}
+	for _, op := range ops {
+		mh, mw, mc := op.MeasurementSize()
+		a, v := compile(t, op, 1), make([]float32, mh*mw*mc)
+		y, _ := a.run(x, v)
+		turned, _ := a.run(moved(x, func(i, j int) (int, int) { return h - 1 - i, w - 1 - j }), v)
+		if e := relative(turned, y); (e < 1e-6) != HalfTurn(op) {
+			t.Errorf("%s: turned by 180 degrees the measurement is off by %g, HalfTurn is %v", op.Name(), e, HalfTurn(op))
+		}
+		mirrored, _ := a.run(moved(x, func(i, j int) (int, int) { return i, w - 1 - j }), v)
+		shifted, _ := a.run(moved(x, func(i, j int) (int, int) { return (i + 1) % h, j }), v)
+		if e := min(relative(mirrored, y), relative(shifted, y)); e < 1e-3 {
+			t.Errorf("%s: a mirror image or a shift moves the measurement by %g only", op.Name(), e)
+		}
+	}
+}

@@ -87,7 +87,8 @@ A method that does not apply to a task, or diverges, is reported in the tables.
 
 TASKS
   ` + taskSyntax + `. phase@0.05*4 takes the
-  best of four starts by its residual
+  best of four starts by its residual. Phase retrieval does not tell a picture from the same
+  turned by 180 degrees: the better of the two is measured, and the tables have the rate of success
 
 SUITES
 ` + bench.SuiteHelp() + `

@@ -38,7 +38,7 @@ func (r *restoration) differences(old *report.Run, q *equipment, hashes *fileHas
 		if now.Noise.Estimated {
 			now.Noise.Sigma = old.Noise.Sigma // of the same input
 		}
-		if m := old.Measurement; r.flags.noiseByDefault && m != nil && (m.Width-1)*(m.Height-1) < measurement.LeastSquares {
+		if m := old.Measurement; r.flags.noiseByDefault && m != nil && !measurement.CanEstimateNoise(m.Height, m.Width) {
 			now.Noise.Estimated = false // too small a picture
 		}
 	}

@@ -71,9 +71,15 @@ type Cell struct {
 	Residual report.Number            `json:"residual_rms"` // sqrt(mean (A(x) - y)^2) of the result
 	// Residuals are those of all starts, if there are several; Residual is the smallest.
 	Residuals []report.Number `json:"residuals_rms,omitempty"`
-	Forwards  int             `json:"forwards"`
-	VJPs      int             `json:"vjps"`
-	NFE       int             `json:"nfe"`
+	// Symmetry is halfTurn where the measurement does not tell an image from the same turned by 180 degrees. The values
+	// are then those of the one of the two with the higher PSNR, which is the turned one where Turned says so, and
+	// PSNRs are those of all starts, likewise. No start is chosen by them.
+	Symmetry string          `json:"symmetry,omitempty"`
+	Turned   bool            `json:"turned,omitempty"`
+	PSNRs    []report.Number `json:"psnr_of_starts,omitempty"`
+	Forwards int             `json:"forwards"`
+	VJPs     int             `json:"vjps"`
+	NFE      int             `json:"nfe"`
 
 	// Seconds are those of the restoration without compilation; PeakBytes the largest resident memory
 	// of the process during it, 0 where the system does not say. They differ from run to run.

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-0f004ec9/spgd/report"
 )
 
-// WriteCSV writes a line for every task, method and measure, the number of evaluations and times
-// among them.
+// WriteCSV writes a line for every task, method and measure, the number of evaluations, times and
+// success rates among them.
 func (t *Table) WriteCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	records := [][]string{{"task", "method", "measure", "runs", "finished", "diverged", "inapplicable", "n", "mean", "sd", "best",
@@ -48,6 +48,10 @@ func (t *Table) WriteCSV(w io.Writer) error {
 			}
 			line("nfe", r.NFE, nil)
 			line("residual", r.Residual, nil)
+			if s := r.Success; s != nil {
+				line("success", rate(s.Successes, s.Runs), nil)
+				line("success_of_starts", rate(s.StartSuccesses, s.Starts), nil)
+			}
 			if r.Timing != nil {
 				line("seconds", r.Timing.Seconds, nil)
 				line("peak_bytes", Summary{N: r.Finished, Mean: report.Number(r.Timing.PeakBytes), SD: report.Number(math.NaN())}, nil)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -99,6 +100,10 @@ func (t *Table) values(g Group) sheet {
 	for _, c := range t.Columns {
 		head = append(head, c.heading())
 	}
+	rates := slices.ContainsFunc(g.Rows, func(r Row) bool { return r.Success != nil })
+	if rates {
+		head = append(head, "success", "single starts")
+	}
 	s.add(append(head, "residual", "explained", "NFE")...)
 	for _, r := range g.Rows {
 		words := []string{r.Method, r.runs()}
@@ -108,6 +113,9 @@ func (t *Table) values(g Group) sheet {
 			if v.Best {
 				s.bold[[2]int{len(s.rows), k + 2}] = true
 			}
+		}
+		if rates {
+			words = append(words, r.Success.words()...)
 		}
 		explained := dash
 		if r.Residual.N > 0 {

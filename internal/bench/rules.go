@@ -26,6 +26,11 @@ func rules(p *Plan, without []string) []string {
 	if slices.ContainsFunc(p.Tasks, func(t Task) bool { return t.Starts > 1 }) {
 		list = append(list, "Of a task with *K the best of K starts counts, chosen by its residual, and evaluations and times are those of all K.")
 	}
+	if slices.ContainsFunc(p.Tasks, func(t Task) bool { return symmetric([]Task{t}) }) {
+		list = append(list,
+			"Phase retrieval does not tell an image from the same turned by 180 degrees: its measures are those of the one of the two with the higher PSNR. Which start counts does not depend on them.",
+			fmt.Sprintf("A run of phase retrieval succeeded if its PSNR is at least %d dB: those with a wrong coarse structure end below 16 dB, those with the right one above. The rates are over all runs and over all single starts, whichever was chosen.", succeeds))
+	}
 	if len(without) > 0 {
 		list = append(list, fmt.Sprintf("The images are too small for %s.", strings.Join(without, ", ")))
 	}

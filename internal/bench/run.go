@@ -36,7 +36,8 @@ type Runner struct {
 	Done  func(n int, c Cell)
 	// Progress, if not nil, is called after every evaluation of the prior.
 	Progress func(sampler.Progress)
-	// Keep, if not nil, gets the restored image of every finished cell before the journal gets the cell.
+	// Keep, if not nil, gets the restored image of every finished cell before the journal gets the cell, turned where
+	// its values are those of the turned one.
 	Keep func(c Cell, restored *imageio.Image) error
 }
 
@@ -182,6 +183,9 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 	}
 	c.Drawn = drawn
 	c.Residual = report.Number(math.NaN())
+	if operator.HalfTurn(b.operator) {
+		c.Symmetry = halfTurn
+	}
 	end := func(status Status, err error) error {
 		c.Status, c.Reason = status, strings.TrimPrefix(err.Error(), "sampler: ")
 		return nil
@@ -216,6 +220,11 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 		return err
 	}
 	c.PeakBytes = peakBytes()
+	if c.Symmetry != "" {
+		if img, c.Turned, _, err = resolve(at.image.Pixels, img); err != nil {
+			return err
+		}
+	}
 	c.Values = map[string]report.Number{}
 	for _, m := range r.Measures {
 		v, err := m.Of(at.image.Pixels, img)
@@ -241,7 +250,7 @@ func (r *Runner) restore(ctx context.Context, b *workbench, at place, method sam
 	defer func() { _ = y.FinalizeAll() }()
 	for start := range at.task.Starts {
 		run, err := b.driver.Run(ctx, method, sampler.Job{
-			Y: y, Seed: c.Draw, Images: []uint32{uint32(start)}, Samples: sampler.Samples{Number: samples}, Progress: r.Progress,
+			Y: y, Seed: c.Draw, Images: []uint32{sampler.SampleIndex(0, start*samples)}, Samples: sampler.Samples{Number: samples}, Progress: r.Progress,
 		})
 		if err != nil {
 			return nil, err
@@ -266,6 +275,13 @@ func (r *Runner) restore(ctx context.Context, b *workbench, at place, method sam
 		}
 		if at.task.Starts > 1 {
 			c.Residuals = append(c.Residuals, rms)
+		}
+		if c.Symmetry != "" {
+			_, _, psnr, err := resolve(at.image.Pixels, img)
+			if err != nil {
+				return nil, err
+			}
+			c.PSNRs = append(c.PSNRs, report.Number(psnr))
 		}
 	}
 	return best, nil

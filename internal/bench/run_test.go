@@ -130,6 +130,49 @@ func TestStarts(t *testing.T) {
 		if c.Residuals[0] == c.Residuals[1] || c.Key == one[i].Key {
 			t.Errorf("starts are the same: %+v", c)
 		}
+		chosen := slices.Index(c.Residuals, c.Residual)
+		if c.Symmetry != halfTurn || len(c.PSNRs) != 3 || c.PSNRs[chosen] != c.Values["psnr"] {
+			t.Errorf("start %d by its residual, values %v, of the starts %v", chosen, c.Values, c.PSNRs)
+		}
+	}
+}
+
+// A task with a symmetry is judged by the image or its turn, whichever is nearer to the true one, and nothing else is.
+func TestResolve(t *testing.T) {
+	img := photo(side, side, 3)
+	for _, turned := range []bool{false, true} {
+		m := img.Clone()
+		if turned {
+			m = img.HalfTurn()
+		}
+		m.Pix[0] += 0.25 // one of side^2 x 3, from -1 to 1
+		got, was, psnr, err := resolve(img, m)
+		if err != nil || was != turned || math.Abs(psnr-10*math.Log10(side*side*3/(0.125*0.125))) > 1e-4 {
+			t.Errorf("turned %v: taken as turned %v, %g dB (%v)", turned, was, psnr, err)
+		}
+		if d, err := metric.PSNR(img, got); err != nil || d != psnr {
+			t.Errorf("the resolved image has %g dB, want %g (%v)", d, psnr, err)
+		}
+	}
+	r := runner(t)
+	pictures := map[string]*imageio.Image{}
+	r.Keep = func(c Cell, img *imageio.Image) error { pictures[c.Key] = img; return nil }
+	p := plan(t, []string{"phase@0.05*2", "hdr@0.05"}, "spgd")
+	turns := 0
+	for i, c := range kept(t, r, p) {
+		v, err := metric.PSNR(p.Images[i/2%2].Pixels, pictures[c.Key])
+		if err != nil || report.Number(v) != c.Values["psnr"] {
+			t.Errorf("cell %d: the kept picture has %g dB, the cell %v (%v)", i, v, c.Values["psnr"], err)
+		}
+		if (c.Symmetry != "") != (i < 4) || i >= 4 && (c.Turned || c.PSNRs != nil) {
+			t.Errorf("cell %d: %+v", i, c)
+		}
+		if c.Turned {
+			turns++
+		}
+	}
+	if turns == 0 {
+		t.Error("no result is turned: the test does not see it")
 	}
 }
 

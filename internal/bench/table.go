@@ -70,6 +70,7 @@ type Row struct {
 	Residual Summary `json:"residual"`
 	// Explained is the number of finished runs with a residual of at most 1.1 on every task.
 	Explained int            `json:"explained"`
+	Success   *Success       `json:"success,omitempty"`  // of tasks with a symmetry
 	Settings  map[string]any `json:"settings,omitempty"` // of the first finished run
 	Timing    *Timing        `json:"timing,omitempty"`
 }
@@ -212,6 +213,9 @@ func (t *Table) group(p *Plan, s *statistician, name string, tasks []Task, cells
 			row.Values[name] = summary(v)
 		}
 		row.NFE, row.Residual = summary(nfe), summary(residual)
+		if symmetric(tasks) {
+			row.Success = success(cells, m)
+		}
 		if timing && row.Finished > 0 {
 			times.Seconds = summary(seconds)
 			row.Timing = &times

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -184,6 +185,76 @@ func TestPage(t *testing.T) {
 	}
 	if strings.Contains(text, "<b>") || strings.Count(text, "data:image/") != 6+2*2 {
 		t.Errorf("the page has markup of a name, or %d images", strings.Count(text, "data:image/"))
+	}
+}
+
+// A task with a symmetry has success rates: over all runs, one that diverged being none, and over all starts.
+func TestSuccess(t *testing.T) {
+	spec := Spec{
+		Images: []string{"suite.go", "cell.go"}, Size: 16, Seeds: Seeds{0, 1}, Tasks: []string{"phase@0.05*2", "hdr"},
+		Methods: []Method{{"spgd", "spgd", nil}, {"dps", "dps", nil}},
+	}
+	p, err := NewPlan(spec, func(path string) (*imageio.Image, error) { return photo(16, 16, len(path)), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := open(t, "")
+	err = p.places(func(at place) error {
+		c, err := at.start(Causes{})
+		if err != nil {
+			return err
+		}
+		c.Status = Finished
+		v := report.Number(30)
+		if at.m == 0 && at.s == 0 {
+			v = 19.9
+		}
+		c.Values = map[string]report.Number{"psnr": v}
+		if at.t == 0 {
+			c.Symmetry, c.PSNRs = halfTurn, []report.Number{v, 12}
+			if at.m == 1 && at.i == 1 && at.s == 1 {
+				c.Status, c.Values, c.PSNRs = Diverged, nil, nil
+			}
+		}
+		return j.Append(c)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := NewTable(p, Causes{}, metric.Measures(), j, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for m, want := range []Success{{4, 2, succeeds, 8, 2}, {4, 3, succeeds, 6, 3}} {
+		if got := table.Groups[0].Rows[m].Success; got == nil || *got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+		for _, g := range table.Groups[1:] { // hdr, and the mean with it
+			if s := g.Rows[m].Success; s != nil {
+				t.Errorf("%s has a success rate, %+v", g.Title(table), s)
+			}
+		}
+	}
+	forms := map[string]string{}
+	for name, write := range map[string]func(io.Writer) error{"text": table.WriteText, "md": table.WriteMarkdown, "csv": table.WriteCSV, "json": table.WriteJSON} {
+		var b strings.Builder
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		forms[name] = strings.Join(strings.Fields(b.String()), " ")
+	}
+	for _, want := range [][2]string{
+		{"text", "PSNR dB success single starts"}, {"text", "3 of 4 3 of 6"}, {"text", "at least 20 dB"}, {"text", "turned by 180 degrees"},
+		{"md", "| 2 of 4 | 2 of 8 |"}, {"md", "| PSNR dB | success | single starts |"},
+		{"csv", "phase@0.05*2,dps,success,4,3,1,0,4,0.75,"}, {"csv", "phase@0.05*2,spgd,success_of_starts,4,4,0,0,8,0.25,"},
+		{"json", `"success": { "runs": 4, "successes": 3, "psnr": 20, "starts": 6, "start_successes": 3 }`},
+	} {
+		if !strings.Contains(forms[want[0]], want[1]) {
+			t.Errorf("the %s lacks %q:\n%s", want[0], want[1], forms[want[0]])
+		}
+	}
+	if strings.Count(forms["csv"], "success") != 4 {
+		t.Errorf("other tasks have success rates:\n%s", forms["csv"])
 	}
 }
 
