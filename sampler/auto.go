@@ -21,10 +21,11 @@ import (
 // residual, so that further steps do not fit the noise. A step whose root mean square is above r, which
 // only a network far from its training asks for, is shortened to r. The denoise step puts fresh noise on that mean:
 //
-//	x0' = x^(N) - (x^ - D(x^; sigma)),      x_(k+1) = x0' + sigma_next z.
+//	x0' = x^(N) - (x^ - D(x^; sigma)),      x_(k+1) = x0' + sigma_next z_k,      z_k = -z_(k-1) for even k > 0.
 //
+// Levels go in pairs with opposite noise: what x0' keeps of z at the first is taken off at the second.
 // Each level's x0' has errors of its own, from its noise, which grow with sigma: with Settings.Average the
-// result is the mean of all x0', weighted by 1/sigma. Of a linear operator it is brought to y as far as it is
+// result is the mean of all x0', weighted by 1/sigma^2. Of a linear operator it is brought to y as far as it is
 // further from it than the noise explains, see autoAgree.
 //
 // A run for a linear operator, or one that is an operator.Estimator, starts from an estimate, see
@@ -195,7 +196,7 @@ var autoStale = Stage{
 }
 
 // renoise moves x along d = x - x0hat to the estimate x0', takes it into the mean with the weight "share", and
-// puts noise of the next level on it. Where "final" is 1, x becomes the mean.
+// puts noise of the next level on it, whose sign "next" bears. Where "final" is 1, x becomes the mean.
 func renoise(b *Builder, d *Node) {
 	x0, before := graph.Sub(b.State(StateX), d), b.State(mean)
 	after := graph.Add(before, graph.Mul(b.Scalar("share"), graph.Sub(x0, before)))
@@ -211,6 +212,10 @@ func (s SPGD) autoStep(r *Run) error {
 	sigma, noise := r.Sigma(), s.auto.sigmaY*s.auto.sigmaY
 	step := 2 * sigma * sigma / (1 + sigma*sigma)
 	in := Scalars{"sigma": sigma, "next": r.SigmaNext(), "noise": max(noise, s.auto.floor*step), "step": step}
+	if k := r.K(); k > 0 && k%2 == 0 {
+		r.drawAs(k - 1)
+		in["next"] = -in["next"]
+	}
 	in["share"], in["final"] = r.share(), one(s.Average && r.SigmaNext() == 0)
 	if r.K() == 0 && !r.Started() {
 		if err := s.start(r, noise); err != nil {
@@ -231,13 +236,13 @@ func (s SPGD) autoStep(r *Run) error {
 	return err
 }
 
-// share is the weight of this level's estimate in the mean of those so far, each weighted by 1/sigma.
+// share is the weight of this level's estimate in the mean of those so far, each weighted by 1/sigma^2.
 func (r *Run) share() float64 {
 	sum := 0.0
 	for _, sigma := range r.sigmas[:r.k+1] {
-		sum += 1 / sigma
+		sum += 1 / (sigma * sigma)
 	}
-	return 1 / (r.Sigma() * sum)
+	return 1 / (r.Sigma() * r.Sigma() * sum)
 }
 
 // start replaces the noise that x starts from by an estimate with less of it.

@@ -208,12 +208,18 @@ func (r *Run) inputs(st Stage, written []string, scalars Scalars) (in []*tensors
 	return in, donated, nil
 }
 
+// drawAs makes the noise that the step in progress draws from now on that of outer step k, from its beginning.
+func (r *Run) drawAs(k int) {
+	r.noise = make([]*rng.Stream, r.batch)
+	for i := range r.noise {
+		r.noise[i] = rng.New(r.job.Seed, r.imageIndex(i), uint32(k), rng.Sampler)
+	}
+}
+
 // normals draws the next standard normal numbers of every image's stream of the outer step.
 func (r *Run) normals(s shapes.Shape) (*tensors.Tensor, error) {
 	if r.noise == nil {
-		for i := range r.batch {
-			r.noise = append(r.noise, rng.New(r.job.Seed, r.imageIndex(i), uint32(r.k), rng.Sampler))
-		}
+		r.drawAs(r.k)
 	}
 	return r.driver.engine.Make(func(v []float32) error {
 		size := len(v) / r.batch

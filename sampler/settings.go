@@ -59,7 +59,7 @@ type Settings struct {
 	ADM     ADM         `set:"adm"`
 	Denoise DenoiseFrom `set:"denoise"`
 
-	// Average makes the mean of all levels' estimates, weighted by 1/sigma, the result of a run with AutoStep.
+	// Average makes the mean of all levels' estimates, weighted by 1/sigma^2, the result of a run with AutoStep.
 	// Without it the result is the estimate of the last level.
 	Average bool `set:"average"`
 

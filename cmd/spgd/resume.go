@@ -145,7 +145,9 @@ func (r *restoration) keep(ctx context.Context) (sampling context.Context, done 
 		last.Store(now)
 		show(p)
 	}
+	said := make(chan struct{})
 	unwatch := context.AfterFunc(ctx, func() {
+		defer close(said)
 		if now := last.Load(); now != nil {
 			r.console.line(now.stopping(first.Load()))
 		} else {
@@ -153,7 +155,9 @@ func (r *restoration) keep(ctx context.Context) (sampling context.Context, done 
 		}
 	})
 	return sampling, func(err error) error {
-		unwatch()
+		if !unwatch() {
+			<-said // before the last words
+		}
 		cancel()
 		return r.interrupted(err)
 	}

@@ -67,7 +67,7 @@ func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
 	addChoice(f, &o.denoise, "denoise", "denoise step", string(d.Denoise), "estimate that the denoise step moves towards: of the last iterate, or of the one before",
 		[]string{string(sampler.DenoiseFresh), string(sampler.DenoiseStale)})
 	f.BoolVar(&o.settings.Average, "average", d.Average, "with --step-size auto, make the mean of all noise levels' estimates the result, weighted by\n"+
-		"1/sigma, instead of the last level's (not with --quality draft unless it is given)")
+		"1/sigma^2, instead of the last level's (not with --quality draft unless it is given)")
 	f.StringVar(&o.stepSize, "step-size", stepSizeAuto, "likelihood step: auto takes every step from noise level, noise and operator, and starts from an\n"+
 		"estimate where there is one; a `SIZE` is that of the first noise level, which falls linearly to\n"+
 		"1 % (with --preset paper or released by default the published one, c/lambda_max, see above)")
