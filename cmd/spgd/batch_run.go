@@ -80,20 +80,17 @@ func runBatch(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagS
 	if b.log != nil {
 		defer b.log.Close()
 	}
-	jobs, threads := p.parallel(o)
-	if q.Accelerator() != nil {
+	if q.Accelerator() != nil { // which has one queue
 		if o.batch.jobs > 1 {
 			return usagef("--jobs %d: --device %s restores one picture after the other", o.batch.jobs, o.device)
 		}
-		jobs = 1
+		q.memory = o.memoryOptions.budget(1)
+		return b.run(ctx, []*equipment{q})
 	}
+	jobs, threads := p.parallel(o)
 	engine := o.engineOptions
 	engine.threads = threads
 	memory := o.memoryOptions.budget(jobs)
-	if q.Accelerator() != nil { // which has one queue
-		q.memory = memory
-		return b.run(ctx, []*equipment{q})
-	}
 	var workers []*equipment
 	for range jobs {
 		w, err := equip(engine, o.priorOptions, memory)

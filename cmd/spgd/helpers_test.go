@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/internal/pjrttest"
 	"github.com/seed-0f004ec9/spgd/prior"
 	"github.com/seed-0f004ec9/spgd/prior/checkpoint"
 )
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 		}
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(pjrttest.Main(m))
 }
 
 // result is what one command line gave.

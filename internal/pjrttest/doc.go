@@ -38,3 +38,10 @@ func Device(t testing.TB) string {
 // Fail, if it is set, is what every run of a program ends with: its text begins with the name of a status of
 // PJRT.
 var Fail error
+
+// Main runs the tests of a package and takes what the plugins have left behind away: a TestMain that calls nothing
+// else is os.Exit(pjrttest.Main(m)).
+func Main(m *testing.M) int {
+	defer clean()
+	return m.Run()
+}

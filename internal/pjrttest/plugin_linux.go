@@ -79,6 +79,15 @@ func Plugin(t testing.TB, mode Mode) string {
 	return path
 }
 
+// clean removes the file of the plugin that works.
+func clean() {
+	state.Lock()
+	defer state.Unlock()
+	if state.path != "" {
+		_ = os.RemoveAll(filepath.Dir(state.path)) // of the system's temporary folder
+	}
+}
+
 // build compiles the source.
 func build(t testing.TB, path string, mode Mode) {
 	t.Helper()

@@ -19,3 +19,6 @@ func Options() string { return "" }
 
 // Programs are the texts that were compiled.
 func Programs() []string { return nil }
+
+// clean has nothing to take away.
+func clean() {}
