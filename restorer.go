@@ -51,7 +51,7 @@ func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Se
 		return nil, err
 	}
 	defer func() { _ = y.FinalizeAll() }()
-	samples := sampler.Samples{Number: o.Samples}
+	samples := sampler.Samples{Number: o.Samples, Batch: o.SampleBatch}
 	if o.EachSample != nil {
 		samples.Each = func(i int, run *sampler.Result) error {
 			r, err := newResult(method, s, run)
@@ -90,7 +90,8 @@ func (r *Restorer) Fit(m *measurement.Measurement, s Settings, o Options, budget
 		o.Samples = 1
 	}
 	held := sampler.SamplesHeld(o.Samples, m.Len(), m.Operator)
-	t, bytes, err := sampler.Fit(r.engine, r.denoiser, m.Operator, method, m.Len(), budget-held, tiles...)
+	n := m.Len() * max(1, min(o.SampleBatch, o.Samples))
+	t, bytes, err := sampler.Fit(r.engine, r.denoiser, m.Operator, method, n, budget-held, tiles...)
 	if b := (*sampler.BudgetError)(nil); errors.As(err, &b) {
 		b.Budget, b.Least = b.Budget+held, b.Least+held
 	}

@@ -95,6 +95,9 @@ type Options struct {
 	// it can be made alone; sample 0 is the restoration without samples. More take hardly more memory. A
 	// method whose samples would all be the same is run once, see sampler.IsDeterministic.
 	Samples int
+	// SampleBatch is the most of them that are computed at once, which takes memory for each; 0 leaves it to the
+	// sampler. See sampler.Samples.
+	SampleBatch int
 	// EachSample, if not nil, is called with every sample as it is complete. Its images may be read until
 	// it returns, and an error ends the restoration. See sampler.Samples.
 	EachSample func(i int, r *Result) error

@@ -154,7 +154,7 @@ func decode(f *checkpoint.File) (*File, error) {
 		return nil, damaged("its run is no JSON of one (%v)", err)
 	}
 	c.State = f.Tensors
-	if steps := len(c.Sigmas) - 1; c.Step < 1 || c.Step > steps || c.Sample < 0 || len(c.Records) != c.Sample*steps+c.Step {
+	if steps := len(c.Sigmas) - 1; c.Step < 1 || c.Step > steps || c.Sample < 0 || c.Batch < 0 || len(c.Records) != c.Sample*steps+c.Step*c.InProgress() {
 		return nil, damaged("it has %d records after %d of %d steps", len(c.Records), c.Step, steps)
 	}
 	for _, name := range []string{sampler.StateX, sampler.StateX0hat} {

@@ -55,6 +55,9 @@ func (k *Keeper) ObserveStep(s *sampler.Snapshot) error {
 	if !k.begun {
 		k.begun, k.before = true, s.Earlier+every
 	}
+	if s.Sample > s.First { // one checkpoint holds all samples that are computed at once
+		return nil
+	}
 	stopped := !s.Last() && closed(k.Stop)
 	if !stopped && s.Elapsed < k.before {
 		return nil
@@ -66,7 +69,7 @@ func (k *Keeper) ObserveStep(s *sampler.Snapshot) error {
 	k.before = s.Elapsed + took + max(every, pause)
 	where := fmt.Sprintf("step %d of %d", s.K+1, s.Steps)
 	if s.Samples > 1 {
-		where += fmt.Sprintf(" of sample %d of %d", s.Sample+1, s.Samples)
+		where += fmt.Sprintf(" of sample %d of %d", s.First+1, s.Samples)
 	}
 	switch {
 	case stopped && err != nil:

@@ -29,9 +29,10 @@ type Checkpoint struct {
 	Parameters map[string]string `json:"parameters"` // settings of the sampler, see Parameters
 	Sigmas     []float64         `json:"sigmas"`
 	Seed       uint64            `json:"seed"`
-	Images     []uint32          `json:"images"`            // of the sample in progress
+	Images     []uint32          `json:"images"`            // of the samples in progress
 	Samples    int               `json:"samples,omitempty"` // how many there will be, if several
-	Sample     int               `json:"sample,omitempty"`  // the one in progress, from 0
+	Sample     int               `json:"sample,omitempty"`  // the first in progress, from 0
+	Batch      int               `json:"batch,omitempty"`   // how many are computed at once at most, if several
 	Tiles      string            `json:"tiles,omitempty"`   // how the denoiser's are cut, if they are
 	Inputs     Inputs            `json:"inputs"`
 
@@ -39,7 +40,7 @@ type Checkpoint struct {
 	Cost    Cost          `json:"cost"`
 	Elapsed time.Duration `json:"elapsed_ns"`
 	Compile time.Duration `json:"compile_ns"`
-	Records []StepRecord  `json:"records"` // of all steps so far, complete samples included
+	Records []StepRecord  `json:"records"` // of all steps so far, sample by sample, complete ones included
 
 	// State holds the state tensors, but for those that the sampler lists as Scratch, and what complete
 	// samples have left.
@@ -80,7 +81,8 @@ func (s *Snapshot) Checkpoint(f func(c *Checkpoint) error) error {
 	if err != nil {
 		return err
 	}
-	c.Step, c.Cost, c.Elapsed, c.Compile, c.Records = r.k+1, r.cost, time.Since(r.start), r.compile, r.records
+	c.Step, c.Cost, c.Elapsed, c.Compile = r.k+1, r.cost, time.Since(r.start), r.compile
+	c.Records = slices.Concat(r.records, slices.Concat(r.own...))
 	c.State = map[string]checkpoint.Tensor{}
 	values := r.tally()
 	names := slices.Concat(r.kept(), slices.Sorted(maps.Keys(values)))
@@ -100,6 +102,9 @@ func (s *Snapshot) Checkpoint(f func(c *Checkpoint) error) error {
 	}
 	return collect(0)
 }
+
+// InProgress is how many samples the state is of.
+func (c *Checkpoint) InProgress() int { return min(max(1, c.Batch), max(1, c.Samples)-c.Sample) }
 
 // kept are the state tensors that the next outer step may read.
 func (r *Run) kept() []string {
@@ -126,6 +131,9 @@ func (r *Run) identity() (*Checkpoint, error) {
 	}
 	if r.samples > 1 {
 		c.Samples = r.samples
+	}
+	if r.course.batch > 1 {
+		c.Batch = r.course.batch
 	}
 	if t := r.driver.Tiling(); t != nil {
 		c.Tiles = fmt.Sprintf("%dx%d overlapping by %d", t.TileWidth, t.TileHeight, t.Overlap)
@@ -188,7 +196,7 @@ func (r *Run) resume(c *Checkpoint) error {
 	for _, name := range names {
 		t, ok := c.State[name]
 		i := slices.IndexFunc(t.Data, func(v float32) bool { return v-v != 0 })
-		shape := r.driver.stateShape(r.batch)
+		shape := r.driver.stateShape(r.images)
 		if slices.Contains(kept, name) {
 			shape = r.driver.shapeOf(r.sampler, name, r.batch)
 		}
@@ -222,7 +230,15 @@ func (r *Run) resume(c *Checkpoint) error {
 		r.set(name, t)
 		delete(c.State, name)
 	}
-	r.first, r.cost, r.records = c.Step, c.Cost, slices.Clone(c.Records)
+	done := c.Sample * r.steps()
+	r.records = slices.Clone(c.Records[:done])
+	for i := range r.own {
+		r.own[i] = slices.Clone(c.Records[done+i*c.Step:][:c.Step])
+	}
+	if done > 0 {
+		r.began = r.records[done-1].Elapsed
+	}
+	r.first, r.cost, r.spent = c.Step, c.Cost, r.each.times(c.Sample)
 	r.earlier, r.start, r.compile = c.Elapsed, r.start.Add(-c.Elapsed), r.compile+c.Compile
 	return nil
 }
@@ -272,7 +288,7 @@ func (c *Checkpoint) check(want *Checkpoint) error {
 		return fmt.Errorf("sampler: %w: it is of another operator (mask, kernel or size)", ErrCheckpoint)
 	case c.Inputs.Prior != want.Inputs.Prior:
 		return fmt.Errorf("sampler: %w: it is of another prior", ErrCheckpoint)
-	case c.Step < 1 || c.Step >= len(c.Sigmas) || len(c.Records) != c.Sample*(len(c.Sigmas)-1)+c.Step:
+	case c.Step < 1 || c.Step >= len(c.Sigmas) || len(c.Records) != c.Sample*(len(c.Sigmas)-1)+c.Step*c.InProgress():
 		return fmt.Errorf("sampler: %w: it has %d records after %d of %d steps%s", ErrCheckpoint, len(c.Records), c.Step, len(c.Sigmas)-1, c.ofSample())
 	case c.Elapsed < 0 || c.Compile < 0 || c.Cost.Forwards < 0 || c.Cost.VJPs < 0:
 		return fmt.Errorf("sampler: %w: its times or costs are negative", ErrCheckpoint)

@@ -98,6 +98,7 @@ type Driver struct {
 	programs map[programKey]*compiled
 	tiles    Tiles
 	tiler    *tiler // nil where images stay whole
+	whole    *bool  // see WithWholeSteps
 }
 
 type programKey struct {
@@ -106,10 +107,11 @@ type programKey struct {
 	spared         string // state tensors, which depend on the sampler's settings
 }
 
-// compiled is a stage's program, or in a driver with tiles the pieces that it is cut into.
+// compiled is a stage's program, in a driver with tiles the pieces that it is cut into, or that of a whole step.
 type compiled struct {
 	*engine.Program
 	cut               *cutProgram
+	whole             *wholeStep
 	written, reported []string
 }
 
@@ -257,28 +259,49 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCourse(s, j, n)
+	c, err := newCourse(d, s, j, n)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.program(s, s.Stages()[0], n); err != nil {
+	for {
+		r, err := d.runCourse(ctx, s, j, n, c)
+		if !c.smaller(j, err) {
+			return r, err
+		}
+		d.Close() // what it has compiled takes memory too
+	}
+}
+
+// runCourse makes the samples of a course.
+func (d *Driver) runCourse(ctx context.Context, s Sampler, j Job, n int, c *course) (*Result, error) {
+	begin := time.Now()
+	if _, err := d.program(s, s.Stages()[0], n*c.batch); err != nil {
 		return nil, err
 	}
-	c.compile = time.Since(c.start)
+	c.compile += time.Since(begin)
+	y, err := c.measured(d.engine, j.Y)
+	if err != nil {
+		return nil, err
+	}
+	if c.y = y; y != j.Y {
+		defer free(y)
+	}
 	for {
-		r, err := d.runOnce(ctx, s, j, n, c)
+		made, err := d.runOnce(ctx, s, j, n, c)
 		if err != nil {
 			return nil, err
 		}
-		if r, err = c.take(r, j); err != nil || r != nil {
-			return r, err
+		for _, r := range made {
+			if r, err := c.take(r, j); err != nil || r != nil {
+				return r, err
+			}
 		}
 		j.Resume = nil
 	}
 }
 
-// runOnce runs the next sample of a course.
-func (d *Driver) runOnce(ctx context.Context, s Sampler, j Job, n int, c *course) (*Result, error) {
+// runOnce runs the next samples of a course.
+func (d *Driver) runOnce(ctx context.Context, s Sampler, j Job, n int, c *course) ([]*Result, error) {
 	r, err := newRun(ctx, d, s, j, n, c)
 	if err != nil {
 		return nil, err
@@ -291,17 +314,37 @@ func (d *Driver) runOnce(ctx context.Context, s Sampler, j Job, n int, c *course
 	}
 	for r.k = r.first; r.k < r.steps(); r.k++ {
 		r.noise = nil
-		r.record = StepRecord{Sample: r.sample, K: r.k, Steps: r.steps(), Sigma: r.Sigma(), SigmaNext: r.SigmaNext()}
+		r.record = StepRecord{K: r.k, Steps: r.steps(), Sigma: r.Sigma(), SigmaNext: r.SigmaNext()}
 		if err := s.Step(r); err != nil {
 			return nil, err
 		}
-		r.record.Cost, r.record.Elapsed = r.cost, time.Since(r.start)
-		r.records = append(r.records, r.record)
-		for _, o := range j.Observers {
-			if err := o.ObserveStep(&Snapshot{StepRecord: r.record, Earlier: r.earlier, Samples: r.samples, run: r}); err != nil {
-				return nil, err
+		if err := r.flush(); err != nil {
+			return nil, err
+		}
+		if err := r.observe(); err != nil {
+			return nil, err
+		}
+	}
+	return r.results()
+}
+
+// observe notes the records of an outer step and shows it to the job's observers.
+func (r *Run) observe() error {
+	r.stepped = true
+	elapsed, spent := time.Since(r.start), r.cost.minus(r.spent).share(len(r.own))
+	for i := range r.own {
+		of := r.record.of(i*r.images, r.images)
+		of.Sample, of.Elapsed = r.sample+i, elapsed
+		of.Cost = r.spent.plus(r.each.times(i)).plus(spent)
+		r.own[i] = append(r.own[i], of)
+	}
+	for i := range r.own {
+		for _, o := range r.job.Observers {
+			s := &Snapshot{StepRecord: r.own[i][len(r.own[i])-1], Earlier: r.earlier, Samples: r.samples, First: r.sample, run: r}
+			if err := o.ObserveStep(s); err != nil {
+				return err
 			}
 		}
 	}
-	return r.result()
+	return nil
 }

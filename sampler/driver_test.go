@@ -97,7 +97,7 @@ func TestStartState(t *testing.T) {
 	var sumSq float64
 	const seeds = 40
 	for seed := range uint64(seeds) {
-		r, err := newRun(context.Background(), newDriver(t, p.prior, p.op), s, Job{Y: p.job.Y, Seed: seed}, 1, &course{samples: 1})
+		r, err := newRun(context.Background(), newDriver(t, p.prior, p.op), s, Job{Y: p.job.Y, Seed: seed}, 1, &course{samples: 1, batch: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

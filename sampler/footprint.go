@@ -200,11 +200,17 @@ func FitTiles(d prior.Denoiser, op operator.Operator) (list []Tiles) {
 
 // Fit returns the first of several tiles with which a run of a method for n images takes no more than a
 // number of bytes beyond what the process holds, and the Footprint of that run. Tiles too small for the
-// prior are left out if there are others. If nothing fits, the error is a *BudgetError. On a backend that
-// does not say what its programs take, it is the first of the tiles, and 0 bytes.
+// prior are left out if there are others. If nothing fits, the error is a *BudgetError. On an accelerator it is the
+// first for which the device's own memory is estimated to suffice, or the last, and 0 bytes; where that memory is not
+// known, and on other backends that do not say what their programs take, it is the first.
 func Fit(e *engine.Engine, d prior.Denoiser, op operator.Operator, s Sampler, n, budget int, from ...Tiles) (t Tiles, bytes int, err error) {
 	if !e.KnowsMemory() { // and would compile everything for nothing
-		return from[0], 0, nil
+		room, known := e.Room()
+		if !known {
+			return from[0], 0, nil
+		}
+		t, err = fitRoom(e, d, op, n, room, from)
+		return t, 0, err
 	}
 	least := &BudgetError{Budget: budget}
 	for _, t := range from {

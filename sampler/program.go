@@ -102,6 +102,11 @@ func (d *Driver) inputShapes(s Sampler, st Stage, n int) ([]shapes.Shape, error)
 	for _, name := range d.states(s, st) {
 		in = append(in, d.shapeOf(s, name, n))
 	}
+	return append(in, d.temporaryShapes(st, n)...), nil
+}
+
+// temporaryShapes are the shapes of the noise and the scalars of a stage.
+func (d *Driver) temporaryShapes(st Stage, n int) (in []shapes.Shape) {
 	for range st.Noise {
 		in = append(in, d.stateShape(n))
 	}
@@ -111,7 +116,7 @@ func (d *Driver) inputShapes(s Sampler, st Stage, n int) ([]shapes.Shape, error)
 	for range st.Scalars {
 		in = append(in, shapes.Make(dtypes.Float32))
 	}
-	return in, nil
+	return in
 }
 
 // builder gives a stage the nodes of its inputs, in the order of inputShapes.
@@ -151,17 +156,22 @@ func (d *Driver) builder(s Sampler, st Stage, in []*graph.Node) *Builder {
 
 // build builds the graph of a stage and returns its outputs, which p notes the names of.
 func (p *compiled) build(st Stage, b *Builder, n int) []*graph.Node {
-	st.Build(b)
+	b.finish(st, n)
 	p.written, p.reported = b.written, b.reported
-	if i := slices.Index(b.written, StateX); i >= 0 {
-		size := float64(b.writes[i].Shape().Size() / n)
-		b.reports = append(b.reports, graph.MulScalar(norm(b.writes[i]), 1/math.Sqrt(size)))
-		p.reported = append(p.reported, reportRMS)
-	}
 	if len(b.reports) == 0 {
 		return b.writes
 	}
 	return append(b.writes, graph.Stack(b.reports, 0))
+}
+
+// finish builds the graph of a stage, with the report of the driver's.
+func (b *Builder) finish(st Stage, n int) {
+	st.Build(b)
+	if i := slices.Index(b.written, StateX); i >= 0 {
+		size := float64(b.writes[i].Shape().Size() / n)
+		b.reports = append(b.reports, graph.MulScalar(norm(b.writes[i]), 1/math.Sqrt(size)))
+		b.reported = append(b.reported, reportRMS)
+	}
 }
 
 // inputs gathers the inputs of a stage in the order of Driver.inputShapes. donated are those that nobody
@@ -176,7 +186,7 @@ func (r *Run) inputs(st Stage, written []string, scalars Scalars) (in []*tensors
 			return nil, nil, fmt.Errorf("sampler: %s runs without its scalar %q", st.Name, name)
 		}
 	}
-	in = append(in, r.job.Y)
+	in = append(in, r.y)
 	donated = make([]bool, len(in), len(in)+len(st.State)+len(st.Noise)+len(st.MeasurementNoise)+len(st.Scalars))
 	for _, name := range r.driver.states(r.sampler, st) {
 		t, ok := r.state[name]
@@ -190,7 +200,22 @@ func (r *Run) inputs(st Stage, written []string, scalars Scalars) (in []*tensors
 			r.set(name, nil)
 		}
 	}
-	temporary := func(t *tensors.Tensor) { in, donated = append(in, t), append(donated, true) }
+	noise, err := r.drawn(st)
+	if err != nil {
+		return nil, nil, err
+	}
+	in = append(in, noise...)
+	for _, name := range st.Scalars {
+		in = append(in, tensors.FromScalar(float32(scalars[name])))
+	}
+	for len(donated) < len(in) {
+		donated = append(donated, true)
+	}
+	return in, donated, nil
+}
+
+// drawn draws the noise of a stage.
+func (r *Run) drawn(st Stage) (noise []*tensors.Tensor, err error) {
 	for i := range len(st.Noise) + len(st.MeasurementNoise) {
 		shape := r.driver.stateShape(r.batch)
 		if i >= len(st.Noise) {
@@ -198,14 +223,11 @@ func (r *Run) inputs(st Stage, written []string, scalars Scalars) (in []*tensors
 		}
 		z, err := r.normals(shape)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		temporary(z)
+		noise = append(noise, z)
 	}
-	for _, name := range st.Scalars {
-		temporary(tensors.FromScalar(float32(scalars[name])))
-	}
-	return in, donated, nil
+	return noise, nil
 }
 
 // drawAs makes the noise that the step in progress draws from now on that of outer step k, from its beginning.
@@ -230,5 +252,8 @@ func (r *Run) normals(s shapes.Shape) (*tensors.Tensor, error) {
 	}, s.Dimensions...)
 }
 
-// imageIndex names the random streams of image i of the batch in the sample in progress.
-func (r *Run) imageIndex(i int) uint32 { return SampleIndex(r.job.image(i), r.sample) }
+// imageIndex names the random streams of image i of the batch: all images of one sample, and of the next. Places
+// that no sample is left for repeat the last.
+func (r *Run) imageIndex(i int) uint32 {
+	return SampleIndex(r.job.image(i%r.images), r.sample+min(i/r.images, r.inProgress()-1))
+}

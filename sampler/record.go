@@ -2,6 +2,7 @@ package sampler
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/pkg/core/tensors"
@@ -24,7 +25,7 @@ type StepRecord struct {
 	// Evaluations are those of a Probe.
 	Evaluations []Evaluation `json:"evaluations,omitempty"`
 
-	Cost    Cost          `json:"cost"`       // denoiser evaluations since the start of the run
+	Cost    Cost          `json:"cost"`       // denoiser evaluations since the start of the run, as if samples were made one after the other
 	Elapsed time.Duration `json:"elapsed_ns"` // time since the start of the run, without interruptions
 }
 
@@ -35,6 +36,29 @@ type Angles struct {
 	DenoiseLikelihood []float64 `json:"denoise_likelihood,omitempty"` // g_d with g_l
 	LikelihoodTurn    []float64 `json:"likelihood_turn,omitempty"`    // g_l with the step before's; nil at k = 0
 	DenoiseTurn       []float64 `json:"denoise_turn,omitempty"`       // g_d with the step before's; nil at k = 0
+}
+
+// of returns the record of images first to first+n-1 of the batch, whose slices it shares.
+func (s *StepRecord) of(first, n int) StepRecord {
+	part := func(v []float64) []float64 {
+		if v == nil {
+			return nil
+		}
+		return v[first : first+n : first+n]
+	}
+	angles := func(a Angles) Angles {
+		return Angles{part(a.DenoiseLikelihood), part(a.LikelihoodTurn), part(a.DenoiseTurn)}
+	}
+	o := *s
+	o.Loss, o.GradientNorm, o.Angles = part(s.Loss), part(s.GradientNorm), angles(s.Angles)
+	o.Alpha, o.Evaluations = slices.Clone(s.Alpha), slices.Clone(s.Evaluations)
+	for i, v := range o.Alpha {
+		o.Alpha[i] = part(v)
+	}
+	for i, e := range o.Evaluations {
+		o.Evaluations[i] = Evaluation{e.Stage, part(e.SquaredResidual), part(e.GradientNorm), part(e.DirectionNorm), angles(e.Angles)}
+	}
+	return o
 }
 
 // degrees turns cosines into angles. Rounding may carry a cosine just past 1.
@@ -57,35 +81,43 @@ type ObserverFunc func(s *Snapshot) error
 // ObserveStep calls f.
 func (f ObserverFunc) ObserveStep(s *Snapshot) error { return f(s) }
 
-// Snapshot is the end of an outer step. The images are copied from the device when asked for,
+// Snapshot is the end of an outer step of a sample. Where several samples are computed at once, there is one for
+// each, in their order. The images are copied from the device when asked for,
 // and can be asked for only until ObserveStep returns.
 type Snapshot struct {
 	StepRecord
 	// Earlier is the part of Elapsed that precedes the checkpoint from which the run went on.
 	Earlier time.Duration
 	Samples int // how many the job comes to
+	First   int // the first of the samples that are computed at once, which all make this step
 	run     *Run
 }
 
-// Last says whether the step is the last of the job.
-func (s *Snapshot) Last() bool { return s.K == s.Steps-1 && s.Sample >= s.Samples-1 }
+// Last says whether the step is the last of the job: no other follows it, but for those of samples that are
+// computed at once.
+func (s *Snapshot) Last() bool {
+	return s.K == s.Steps-1 && s.First+s.run.inProgress() >= s.Samples
+}
 
 // X returns the state after the step, [N,H,W,C].
-func (s *Snapshot) X() (*tensors.Tensor, error) { return s.run.image(StateX) }
+func (s *Snapshot) X() (*tensors.Tensor, error) { return s.run.imageOf(StateX, s.Sample-s.First) }
 
 // X0hat returns the estimate that the step denoised towards, [N,H,W,C].
-func (s *Snapshot) X0hat() (*tensors.Tensor, error) { return s.run.image(StateX0hat) }
+func (s *Snapshot) X0hat() (*tensors.Tensor, error) {
+	return s.run.imageOf(StateX0hat, s.Sample-s.First)
+}
 
 // ViewX0hat calls f with the values of X0hat, uncopied where the engine works in the host's memory.
 // They may be read until f returns.
 func (s *Snapshot) ViewX0hat(f func(data []float32) error) error {
-	return s.run.driver.engine.View(s.run.state[StateX0hat], f)
+	return s.run.view(StateX0hat, s.Sample-s.First, f)
 }
 
 // Progress says how far a run is. Done and Total are in units of Cost.Work; their ratio is the
 // share of the work done.
 type Progress struct {
-	Sample, Samples int // sample in progress, from 0, and their number
+	Sample, Samples int // sample in progress, from 0, the first if there are several, and their number
+	Batch           int // samples in progress
 	Step, Steps     int // outer step in progress, from 0, and their number in a sample
 	Done, Total     float64
 	Cost            Cost // denoiser evaluations so far, without one in progress

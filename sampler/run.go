@@ -39,29 +39,38 @@ type Run struct {
 	driver  *Driver
 	sampler Sampler
 	job     Job
-	batch   int
+	images  int // of the job
+	batch   int // of the programs: the images as often as there are samples in a batch
 	sigmas  []float64
 	stages  map[string]Stage
 	state   map[string]*tensors.Tensor
 	spared  spared
 	noise   []*rng.Stream // by image, of the outer step in progress, once drawn from
+	waiting []call        // see Then
 
 	*course
 	k      int
-	record StepRecord
-	total  Cost // of all samples
+	record StepRecord     // of all samples in progress
+	own    [][]StepRecord // of every sample in progress
+	spent  Cost           // of all samples, before those in progress
+	began  time.Duration  // when these did
+	each   Cost           // of a sample
 }
 
-func newRun(ctx context.Context, d *Driver, s Sampler, j Job, batch int, of *course) (*Run, error) {
+func newRun(ctx context.Context, d *Driver, s Sampler, j Job, images int, of *course) (*Run, error) {
 	r := &Run{
-		ctx: ctx, driver: d, sampler: s, job: j, batch: batch, course: of,
+		ctx: ctx, driver: d, sampler: s, job: j, images: images, batch: images * of.batch, course: of, spent: of.cost,
 		sigmas: s.Sigmas(), stages: map[string]Stage{}, state: map[string]*tensors.Tensor{},
 	}
 	for _, st := range s.Stages() {
 		r.stages[st.Name] = st
 	}
 	c := s.StepCost()
-	r.total = Cost{c.Forwards * r.steps() * r.samples, c.VJPs * r.steps() * r.samples}
+	r.each = c.times(r.steps())
+	if n := len(r.records); n > 0 {
+		r.began = r.records[n-1].Elapsed
+	}
+	r.own = make([][]StepRecord, r.inProgress())
 	r.spared = d.spared(s)
 	x, err := r.startState()
 	r.state[StateX] = x
@@ -87,7 +96,12 @@ func (r *Run) makeState() error {
 func (r *Run) startState() (*tensors.Tensor, error) {
 	return r.driver.engine.Make(func(noise []float32) error {
 		if r.job.XStart != nil {
-			return r.driver.engine.View(r.job.XStart, func(x []float32) error { copy(noise, x); return nil })
+			return r.driver.engine.View(r.job.XStart, func(x []float32) error {
+				for i := 0; i < len(noise); i += len(x) {
+					copy(noise[i:], x)
+				}
+				return nil
+			})
 		}
 		size := len(noise) / r.batch
 		for i := range r.batch {
@@ -136,16 +150,19 @@ func one(b bool) float64 {
 // Reports are a stage's numbers, by name, with one value for every image.
 type Reports map[string][]float64
 
-// Exec runs a stage once: it replaces the state tensors that the stage writes and returns what it
-// reports. It returns the context's error if the context has ended, and an error that wraps
+// Exec runs a stage once, after those that wait (see Then): it replaces the state tensors that the stage writes and
+// returns what it reports. It returns the context's error if the context has ended, and an error that wraps
 // ErrDiverged if a report is not finite or x has grown out of all proportion.
 func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
+	if err := r.flush(); err != nil {
+		return nil, err
+	}
 	if err := r.ctx.Err(); err != nil {
 		return nil, err
 	}
-	st, ok := r.stages[stage]
-	if !ok {
-		return nil, fmt.Errorf("sampler: %s has no stage %q", r.sampler.Name(), stage)
+	st, err := r.stage(stage)
+	if err != nil {
+		return nil, err
 	}
 	if !st.First {
 		if err := r.makeState(); err != nil {
@@ -175,16 +192,31 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 	for i, name := range p.written {
 		r.set(name, out[i])
 	}
-	reports := Reports{}
+	var values []float32
 	if len(p.reported) > 0 {
-		if reports, err = r.read(out[len(p.written)], p.reported); err != nil {
+		if values, err = r.numbers(out[len(p.written)]); err != nil {
 			return nil, err
 		}
 	}
-	if err := r.check(p.reported, reports); err != nil {
-		return nil, err
+	reports := r.reports(values, p.reported)
+	return reports, r.account(st, p.reported, reports)
+}
+
+// stage finds a stage of the sampler.
+func (r *Run) stage(name string) (Stage, error) {
+	st, ok := r.stages[name]
+	if !ok {
+		return st, fmt.Errorf("sampler: %s has no stage %q", r.sampler.Name(), name)
 	}
-	r.cost = r.cost.plus(st.Cost)
+	return st, nil
+}
+
+// account takes what a stage that was run has reported into the step's record.
+func (r *Run) account(st Stage, reported []string, reports Reports) error {
+	if err := r.check(reported, reports); err != nil {
+		return err
+	}
+	r.cost = r.cost.plus(st.Cost.times(r.inProgress()))
 	if st.Cost.NFE() > 0 {
 		r.progress(0)
 	}
@@ -194,21 +226,28 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 	if v, ok := reports[reportGradient]; ok {
 		r.record.GradientNorm = v
 	}
-	if e, ok := probed(stage, reports); ok {
+	if e, ok := probed(st.Name, reports); ok {
 		r.record.Evaluations = append(r.record.Evaluations, e)
 	}
-	return reports, nil
+	return nil
 }
 
 // progress tells the caller how far the run is; work is that of a stage in progress.
 func (r *Run) progress(work float64) {
 	if r.job.Progress != nil {
-		r.job.Progress(Progress{Sample: r.sample, Samples: r.samples, Step: r.k, Steps: r.steps(), Done: r.cost.Work() + work, Total: r.total.Work(), Cost: r.cost})
+		r.job.Progress(Progress{
+			Sample: r.sample, Batch: r.inProgress(), Samples: r.samples, Step: r.k, Steps: r.steps(),
+			Done: r.cost.Work() + work*float64(r.inProgress()), Total: r.each.times(r.samples).Work(), Cost: r.cost,
+		})
 	}
 }
 
 // Keep gives the state tensor dst the value that src has now. Nothing is copied.
 func (r *Run) Keep(dst, src string) {
+	if len(r.waiting) > 0 {
+		r.waiting = append(r.waiting, call{dst: dst, src: src})
+		return
+	}
 	if !r.spared.state[dst] && r.state[dst] != r.state[src] {
 		r.set(dst, r.state[src])
 	}
@@ -240,24 +279,26 @@ func free(t *tensors.Tensor) {
 	}
 }
 
-// read fetches the reports of a stage, a tensor of [reports,N].
-func (r *Run) read(t *tensors.Tensor, names []string) (Reports, error) {
+// numbers fetches what stages report.
+func (r *Run) numbers(t *tensors.Tensor) (values []float32, err error) {
 	defer free(t)
-	reports := Reports{}
-	err := t.ConstFlatData(func(flat any) {
-		values := flat.([]float32)
-		for i, name := range names {
-			per := make([]float64, r.batch)
-			for k := range per {
-				per[k] = float64(values[i*r.batch+k])
-			}
-			reports[name] = per
-		}
-	})
-	if err != nil {
+	if err := t.ConstFlatData(func(flat any) { values = slices.Clone(flat.([]float32)) }); err != nil {
 		return nil, fmt.Errorf("sampler: reading the reports of a stage: %w", err)
 	}
-	return reports, nil
+	return values, nil
+}
+
+// reports are the first of the values, one for every image and name.
+func (r *Run) reports(values []float32, names []string) Reports {
+	reports := Reports{}
+	for i, name := range names {
+		per := make([]float64, r.batch)
+		for k := range per {
+			per[k] = float64(values[i*r.batch+k])
+		}
+		reports[name] = per
+	}
+	return reports
 }
 
 // check looks for divergence in the reports of a stage.
@@ -275,20 +316,39 @@ func (r *Run) check(names []string, reports Reports) error {
 			}
 			if r.record.StepSize == 0 {
 				return fmt.Errorf("sampler: %w at step %d of %d of %s (sigma %.4g): %s in image %d; other settings of the method may help (--set)",
-					ErrDiverged, r.k+1, r.steps(), r.sampler.Name(), r.Sigma(), what, i)
+					ErrDiverged, r.k+1, r.steps(), r.sampler.Name(), r.Sigma(), what, i%r.images)
 			}
 			return fmt.Errorf("sampler: %w at step %d of %d (sigma %.4g, step size %.4g): %s in image %d; use a smaller step size (--step-size)",
-				ErrDiverged, r.k+1, r.steps(), r.Sigma(), r.record.StepSize, what, i)
+				ErrDiverged, r.k+1, r.steps(), r.Sigma(), r.record.StepSize, what, i%r.images)
 		}
 	}
 	return nil
 }
 
+// view calls f with the values that a state tensor has for sample i of those in progress.
+func (r *Run) view(name string, i int, f func(data []float32) error) error {
+	return r.driver.engine.View(r.state[name], func(data []float32) error {
+		size := len(data) / r.course.batch
+		return f(data[i*size:][:size])
+	})
+}
+
 // image copies a state tensor to the host.
-func (r *Run) image(name string) (*tensors.Tensor, error) {
-	var t *tensors.Tensor
-	err := r.driver.engine.View(r.state[name], func(data []float32) error {
-		t = tensors.FromFlatDataAndDimensions(data, r.state[name].Shape().Dimensions...)
+func (r *Run) image(name string) (t *tensors.Tensor, err error) {
+	return hosted(r.state[name].Shape().Dimensions, func(f func([]float32) error) error { return r.driver.engine.View(r.state[name], f) })
+}
+
+// imageOf copies what a state tensor has for sample i of those in progress to the host.
+func (r *Run) imageOf(name string, i int) (t *tensors.Tensor, err error) {
+	dims := slices.Clone(r.state[name].Shape().Dimensions)
+	dims[0] /= r.course.batch
+	return hosted(dims, func(f func([]float32) error) error { return r.view(name, i, f) })
+}
+
+// hosted copies what view shows to a tensor of the host.
+func hosted(dims []int, view func(f func(data []float32) error) error) (t *tensors.Tensor, err error) {
+	err = view(func(data []float32) error {
+		t = tensors.FromFlatDataAndDimensions(data, dims...)
 		return nil
 	})
 	if err != nil {
@@ -297,8 +357,8 @@ func (r *Run) image(name string) (*tensors.Tensor, error) {
 	return t, nil
 }
 
-// result collects what the run returns, and lets the state go.
-func (r *Run) result() (*Result, error) {
+// results collects what the run returns for every sample, and lets the state go.
+func (r *Run) results() ([]*Result, error) {
 	bytes := 0
 	for name, t := range r.state {
 		if t != nil && t.Ok() {
@@ -311,27 +371,41 @@ func (r *Run) result() (*Result, error) {
 	if bytes >= largeState {
 		r.driver.engine.Trim()
 	}
-	x, err := r.image(StateX)
-	if err != nil {
-		return nil, err
+	out := make([]*Result, r.inProgress())
+	for i := range out {
+		out[i] = &Result{
+			Samples: r.samples, Records: r.own[i], Cost: r.cost.minus(r.spent).share(len(out)),
+			Elapsed: (time.Since(r.start) - r.began) / time.Duration(len(out)), Compile: r.compile,
+		}
 	}
-	r.set(StateX, nil)
-	x0hat, err := r.image(StateX0hat)
-	if err != nil {
-		return nil, err
+	for _, name := range []string{StateX, StateX0hat} {
+		for i := range out {
+			t, err := r.imageOf(name, i)
+			if err != nil {
+				return nil, err
+			}
+			if name == StateX {
+				out[i].X = t
+			} else {
+				out[i].X0hat = t
+			}
+		}
+		r.set(name, nil)
 	}
-	return &Result{
-		X: x, X0hat: x0hat, Samples: r.samples, Records: r.records,
-		Cost: r.cost, Elapsed: time.Since(r.start), Compile: r.compile,
-	}, nil
+	return out, nil
 }
 
 // largeState is the size in bytes from which on memory that a run has used is given back before its
 // results are copied: another run of such a size makes little of fetching it again.
 const largeState = 32 << 20
 
-// release frees the state.
+// release frees the state, and the noise of what has not been run.
 func (r *Run) release() {
+	for i := range r.waiting {
+		for _, z := range r.waiting[i].noise {
+			free(z)
+		}
+	}
 	for name := range r.state {
 		r.set(name, nil)
 	}

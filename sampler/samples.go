@@ -1,15 +1,19 @@
 package sampler
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/engine/xla"
 	"github.com/seed-0f004ec9/spgd/operator"
 )
 
@@ -30,8 +34,13 @@ func SampleIndex(image uint32, i int) uint32 { return image + uint32(i)<<sampleS
 type Samples struct {
 	// Number is how many there are; 0 counts as 1. A Deterministic method is run once.
 	Number int
+	// Batch is the most that are computed at once, as one batch with the measurements' images. It changes no
+	// sample's result, on an accelerator up to rounding. 0 leaves it to the driver: one after the other on the
+	// CPU, where a batch brings nothing and takes memory, and on an accelerator what fills it.
+	Batch int
 	// Each, if not nil, is called with every sample as it is complete, and number i from 0. Its result is
-	// what a run with the index SampleIndex(image, i) alone gives, with Elapsed that of the sample. The tensors may be
+	// what a run with the index SampleIndex(image, i) alone gives, with Elapsed that of the sample, its share of
+	// the time where several are computed at once. The tensors may be
 	// read until it returns. An error ends the run. A run that was resumed calls it for the samples that
 	// were not complete.
 	Each func(i int, r *Result) error
@@ -67,36 +76,53 @@ const (
 	samplesSquares = "samples: squares" // sum of the squared deviations from the mean
 )
 
-// course is what the runs of a job, one for every sample, hand on from one to the next.
+// together is how many samples of n images are computed at once, of a number, where the job does not say. With tiles
+// it is these that fill an accelerator.
+func (d *Driver) together(samples, n int) int {
+	if samples == 1 || d.tiler != nil {
+		return 1
+	}
+	h, w := d.operator.ImageSize()
+	return fill(d.engine, d.denoiser, h, w, n)
+}
+
+// course is what the runs of a job, one for every batch of samples, hand on from one to the next.
 type course struct {
 	samples int // how many there will be
-	sample  int // the one in progress, from 0
+	batch   int // how many are computed at once, at most
+	sample  int // the first one in progress, from 0
 	// Of the samples that are complete, nil without any.
 	mean, squares *tensors.Tensor
+	y             *tensors.Tensor // the measurements, as often as there are samples in a batch
 
-	first   int     // the outer step to begin with
-	problem *Inputs // once hashed
-	records []StepRecord
+	first   int          // the outer step to begin with
+	stepped bool         // a step has been made
+	problem *Inputs      // once hashed
+	records []StepRecord // of complete samples
 	cost    Cost
 	start   time.Time
 	compile time.Duration
 	earlier time.Duration // before a checkpoint
 }
 
-// newCourse checks what a job says about samples.
-func newCourse(s Sampler, j Job, batch int) (*course, error) {
+// newCourse checks what a job of n measurements says about samples.
+func newCourse(d *Driver, s Sampler, j Job, n int) (*course, error) {
 	c := &course{samples: max(1, j.Samples.Number), start: time.Now()}
 	if j.Samples.Number < 0 {
 		return nil, fmt.Errorf("sampler: %w: %d samples, want at least 1", ErrProblem, j.Samples.Number)
 	}
+	if j.Samples.Batch < 0 {
+		return nil, fmt.Errorf("sampler: %w: batches of %d samples, want at least 1", ErrProblem, j.Samples.Batch)
+	}
 	if IsDeterministic(s) {
 		c.samples = 1
 	}
-	for i := range batch {
+	for i := range n {
 		if most := MaxSamples - int(j.image(i)>>sampleShift); c.samples > most {
 			return nil, fmt.Errorf("sampler: %w: %d samples of the image with index %d, want at most %d", ErrProblem, c.samples, j.image(i), most)
 		}
 	}
+	c.divide(cmp.Or(j.Samples.Batch, d.together(c.samples, n)))
 	if r := j.Resume; r != nil {
 		if here, there := c.samples, max(1, r.Samples); here != there {
 			return nil, fmt.Errorf("sampler: %w: the number of samples is %d here and %d there", ErrCheckpoint, here, there)
@@ -104,9 +130,50 @@ func newCourse(s Sampler, j Job, batch int) (*course, error) {
 		if r.Sample < 0 || r.Sample >= c.samples {
 			return nil, fmt.Errorf("sampler: %w: it is of sample %d of %d", ErrCheckpoint, r.Sample+1, c.samples)
 		}
-		c.sample = r.Sample
+		if r.Batch < 0 || r.Batch > c.samples {
+			return nil, fmt.Errorf("sampler: %w: it is of batches of %d samples of %d", ErrCheckpoint, r.Batch, c.samples)
+		}
+		c.sample, c.batch = r.Sample, max(1, r.Batch)
 	}
 	return c, nil
+}
+
+// divide sets how many samples are computed at once, at most a number: about the same in every batch, since all
+// take the time of the largest.
+func (c *course) divide(most int) {
+	batches := (c.samples-c.sample-1)/max(1, most) + 1
+	c.batch = (c.samples-c.sample-1)/batches + 1
+}
+
+// smaller makes do with smaller batches of samples where an accelerator's memory does not suffice for those that
+// the driver has chosen, before the first step is done. It says whether that is so.
+func (c *course) smaller(j Job, err error) bool {
+	if !errors.Is(err, xla.ErrMemory) || j.Samples.Batch > 0 || j.Resume != nil || c.batch == 1 || c.stepped {
+		return false
+	}
+	c.divide(c.batch / 2)
+	c.cost = Cost{}
+	return true
+}
+
+// inProgress is how many samples are computed now.
+func (c *course) inProgress() int { return min(c.batch, c.samples-c.sample) }
+
+// measured returns the measurements for a batch of samples: y itself if that is one.
+func (c *course) measured(e *engine.Engine, y *tensors.Tensor) (*tensors.Tensor, error) {
+	if c.batch == 1 {
+		return y, nil
+	}
+	dims := slices.Clone(y.Shape().Dimensions)
+	dims[0] *= c.batch
+	return e.Make(func(to []float32) error {
+		return e.View(y, func(from []float32) error {
+			for i := range c.batch {
+				copy(to[i*len(from):], from)
+			}
+			return nil
+		})
+	}, dims...)
 }
 
 // image names the random streams of image i of a job.
@@ -127,35 +194,36 @@ func (c *course) tally() map[string]*tensors.Tensor {
 
 // take hands on a complete sample. The last one of one is the result.
 func (c *course) take(r *Result, j Job) (*Result, error) {
-	all := *r
-	if before := c.sample * (len(c.records) / (c.sample + 1)); before > 0 {
-		// What the sample alone came to.
-		last := c.records[before-1]
-		r.Records, r.Cost, r.Elapsed = r.Records[before:], r.Cost.minus(last.Cost), r.Elapsed-last.Elapsed
-	}
 	if j.Samples.Each != nil {
 		if err := j.Samples.Each(c.sample, r); err != nil {
 			return nil, err
 		}
 	}
-	if c.samples == 1 {
-		return &all, nil
+	c.records = append(c.records, r.Records...)
+	all := &Result{X: r.X, X0hat: r.X0hat, Samples: c.samples, Records: c.records, Cost: c.cost, Compile: c.compile}
+	if c.samples > 1 {
+		if err := c.add(r.X); err != nil {
+			return nil, err
+		}
+		free(r.X0hat)
 	}
-	if err := c.add(r.X); err != nil {
-		return nil, err
-	}
-	free(r.X0hat)
 	c.sample, c.first = c.sample+1, 0
 	if c.sample < c.samples {
 		return nil, nil
 	}
-	err := overwrite(c.squares, func(v []float32) {
-		for i := range v {
-			v[i] = float32(math.Sqrt(float64(v[i]) / float64(c.samples-1)))
+	if c.samples > 1 {
+		err := overwrite(c.squares, func(v []float32) {
+			for i := range v {
+				v[i] = float32(math.Sqrt(float64(v[i]) / float64(c.samples-1)))
+			}
+		})
+		if err != nil {
+			return nil, err
 		}
-	})
-	all.X, all.X0hat, all.Spread = c.mean, nil, c.squares
-	return &all, err
+		all.X, all.X0hat, all.Spread = c.mean, nil, c.squares
+	}
+	all.Elapsed = time.Since(c.start)
+	return all, nil
 }
 
 // add takes the next sample into mean and squared deviations (Welford, Technometrics 4, 1962), both kept in

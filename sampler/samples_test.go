@@ -30,7 +30,10 @@ func TestSamples(t *testing.T) {
 	op := someOperators(t)["sr:4"]
 	h, w, c := op.MeasurementSize()
 	y := normals(60, 0.3, 2, h, w, c)
-	for kind, driver := range map[string]*Driver{"whole": newDriver(t, pixelwise{}, op), "tiles": newTiledDriver(t, pixelwise{}, op, smallTiles(0))} {
+	drivers := map[string]*Driver{"whole": newDriver(t, pixelwise{}, op), "tiles": newTiledDriver(t, pixelwise{}, op, smallTiles(0))}
+	drivers["whole, two at once"], drivers["tiles, two at once"] = drivers["whole"], drivers["tiles"]
+	for kind, driver := range drivers {
+		together := strings.HasSuffix(kind, "at once")
 		for _, name := range append(MethodNames(), "spgd"+FilterSuffix) {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				m, err := smallMethod(t, name, Problem{op, 0.05})
@@ -44,6 +47,9 @@ func TestSamples(t *testing.T) {
 				var spent Cost
 				job := Job{Y: y, Seed: 3, Images: []uint32{5, 2}}
 				job.Samples.Number = samples
+				if together {
+					job.Samples.Batch = 2 // so that a place is left over
+				}
 				job.Samples.Each = func(i int, r *Result) error {
 					alone := job
 					alone.Samples, alone.Images = Samples{}, []uint32{SampleIndex(5, i), SampleIndex(2, i)}
@@ -66,7 +72,8 @@ func TestSamples(t *testing.T) {
 					t.Fatalf("%d samples, said to be %d, %d records, cost %+v of %+v, x0hat %v", len(each), got.Samples, len(got.Records), got.Cost, spent, got.X0hat)
 				}
 				for i, r := range got.Records {
-					if r.Sample != i/(len(m.Sigmas())-1) || i > 0 && r.Elapsed < got.Records[i-1].Elapsed {
+					steps := len(m.Sigmas()) - 1
+					if r.Sample != i/steps || r.K != i%steps || i > 0 && r.Elapsed < got.Records[i-1].Elapsed && !(together && r.K == 0) {
 						t.Errorf("record %d is of sample %d at %v", i, r.Sample, r.Elapsed)
 					}
 				}
@@ -141,19 +148,29 @@ func TestResumeSamples(t *testing.T) {
 	driver := newDriver(t, p.prior, p.op)
 	p.job.XStart, p.job.Seed = nil, 5
 	p.job.Samples.Number = 3
-	var checkpoints []*Checkpoint
-	job := p.job
-	job.Observers = []Observer{ObserverFunc(func(s *Snapshot) error {
-		if s.Last() != (len(checkpoints) == 14) || s.Samples != 3 {
-			t.Errorf("step %d of sample %d of %d: last is %v", s.K, s.Sample, s.Samples, s.Last())
+	const steps = 5
+	run := func(batch int) (want *Result, checkpoints []*Checkpoint) {
+		job := p.job
+		job.Samples.Batch = batch
+		of := 0
+		job.Observers = []Observer{ObserverFunc(func(s *Snapshot) error {
+			of++
+			if s.Last() != (of > 3*steps-3+s.First) || s.Samples != 3 {
+				t.Errorf("step %d of sample %d of %d: last is %v", s.K, s.Sample, s.Samples, s.Last())
+			}
+			return s.Checkpoint(func(c *Checkpoint) error {
+				checkpoints = append(checkpoints, c.Clone())
+				return nil
+			})
+		})}
+		return mustRun(t, driver, quick(), job), checkpoints
+	}
+	want, checkpoints := run(1)
+	_, together := run(2)
+	for k, c := range slices.Concat(checkpoints, together) {
+		if k >= len(checkpoints) && c.Batch != 2 {
+			t.Errorf("a checkpoint of batches of two says %d", c.Batch)
 		}
-		return s.Checkpoint(func(c *Checkpoint) error {
-			checkpoints = append(checkpoints, c.Clone())
-			return nil
-		})
-	})}
-	want := mustRun(t, driver, quick(), job)
-	for k, c := range checkpoints {
 		var seen []int
 		var first *Progress
 		job := p.job
@@ -166,16 +183,20 @@ func TestResumeSamples(t *testing.T) {
 		}
 		got := mustRun(t, driver, quick(), job)
 		if !slices.Equal(flat(t, got.X), flat(t, want.X)) || !slices.Equal(flat(t, got.Spread), flat(t, want.Spread)) {
-			t.Errorf("resumed after step %d of all the result is another", k)
+			t.Errorf("resumed from checkpoint %d the result is another", k)
 		}
 		if got.Cost != want.Cost || !reflect.DeepEqual(timeless(got.Records, Cost{}), timeless(want.Records, Cost{})) {
-			t.Errorf("resumed after step %d of all the records are others", k)
+			t.Errorf("resumed from checkpoint %d the records are others", k)
 		}
-		if missing := []int{0, 1, 2}[k/5:]; !slices.Equal(seen, missing) {
-			t.Errorf("resumed after step %d of all it made the samples %v, want %v", k, seen, missing)
+		if missing := []int{0, 1, 2}[c.Sample:]; !slices.Equal(seen, missing) {
+			t.Errorf("resumed from checkpoint %d it made the samples %v, want %v", k, seen, missing)
 		}
-		if first != nil && (first.Sample != (k+1)/5 || first.Step != (k+1)%5 || first.Samples != 3 || first.Total != want.Cost.Work()) {
-			t.Errorf("resumed after step %d of all the first progress is %+v", k, first)
+		sample, step := c.Sample, c.Step
+		if step == steps {
+			sample, step = sample+c.InProgress(), 0
+		}
+		if first != nil && (first.Sample != sample || first.Step != step || first.Samples != 3 || first.Total != want.Cost.Work()) {
+			t.Errorf("resumed from checkpoint %d the first progress is %+v", k, first)
 		}
 	}
 
@@ -188,6 +209,7 @@ func TestResumeSamples(t *testing.T) {
 		"sample beyond":  {"it is of sample 4 of 3", func(j *Job) { j.Resume.Sample = 3 }},
 		"other sample":   {"image indices is [0 1] here and [16777216 16777217] there", func(j *Job) { j.Resume.Sample = 0 }},
 		"no mean":        {`its state "samples: mean" is missing`, func(j *Job) { delete(j.Resume.State, "samples: mean") }},
+		"batch beyond":   {"it is of batches of 4 samples of 3", func(j *Job) { j.Resume.Batch = 4 }},
 		"records":        {"6 records after 2 of 5 steps of sample 2", func(j *Job) { j.Resume.Records = j.Resume.Records[1:] }},
 		"bad squares": {`its state "samples: squares" holds +Inf (element 2)`, func(j *Job) {
 			j.Resume.State["samples: squares"].Data[2] = float32(math.Inf(1))
@@ -207,6 +229,7 @@ func TestSamplesErrors(t *testing.T) {
 	driver := newDriver(t, p.prior, p.op)
 	for want, change := range map[string]func(j *Job){
 		"-1 samples, want at least 1":                             func(j *Job) { j.Samples.Number = -1 },
+		"batches of -2 samples, want at least 1":                  func(j *Job) { j.Samples.Batch = -2 },
 		"257 samples of the image with index 0, want at most 256": func(j *Job) { j.Samples.Number = 257 },
 		"3 samples of the image with index 4261412865, want at most 2": func(j *Job) {
 			j.Samples.Number, j.Images = 3, []uint32{0, SampleIndex(1, 254)}

@@ -188,26 +188,27 @@ func (s SPGD) steps(r *Run, likelihood Stage, n int, denoise Stage, in Scalars) 
 	rec.StepSize, in["pixel"] = in["step"], one(s.ADM == ADMPixel)
 	for j := range n {
 		in["keep"], in["beta"] = one(j > 0), s.Beta*one(j > 0 && s.ADM != ADMOff)
-		out, err := r.Exec(likelihood.Name, in)
+		err := r.Then(likelihood.Name, in, func(out Reports) {
+			if j > 0 && s.ADM != ADMOff {
+				rec.Alpha = append(rec.Alpha, out[reportAlpha])
+			}
+		})
 		if err != nil {
 			return err
 		}
-		if j > 0 && s.ADM != ADMOff {
-			rec.Alpha = append(rec.Alpha, out[reportAlpha])
+	}
+	angles := func(out Reports) {
+		if _, ok := out[reportDenoiseLikelihood]; !ok {
+			return // spared
+		}
+		rec.Angles.DenoiseLikelihood = degrees(out[reportDenoiseLikelihood])
+		if r.K() > 0 {
+			rec.Angles.LikelihoodTurn = degrees(out[reportLikelihoodTurn])
+			rec.Angles.DenoiseTurn = degrees(out[reportDenoiseTurn])
 		}
 	}
-
-	out, err := r.Exec(denoise.Name, in)
-	if err != nil {
+	if err := r.Then(denoise.Name, in, angles); err != nil {
 		return err
-	}
-	if _, ok := out[reportDenoiseLikelihood]; !ok {
-		return nil // spared
-	}
-	rec.Angles.DenoiseLikelihood = degrees(out[reportDenoiseLikelihood])
-	if r.K() > 0 {
-		rec.Angles.LikelihoodTurn = degrees(out[reportLikelihoodTurn])
-		rec.Angles.DenoiseTurn = degrees(out[reportDenoiseTurn])
 	}
 	r.Keep(lastPush, push)
 	r.Keep(lastDir, direction)

@@ -32,6 +32,11 @@ func (c Cost) NFE() int { return c.Forwards + c.VJPs }
 
 func (c Cost) minus(o Cost) Cost { return Cost{c.Forwards - o.Forwards, c.VJPs - o.VJPs} }
 
+func (c Cost) times(n int) Cost { return Cost{c.Forwards * n, c.VJPs * n} }
+
+// share is the n-th part.
+func (c Cost) share(n int) Cost { return Cost{c.Forwards / n, c.VJPs / n} }
+
 func (c Cost) plus(o Cost) Cost { return Cost{c.Forwards + o.Forwards, c.VJPs + o.VJPs} }
 
 // Stage is one program of a sampler. It is compiled once for a driver and batch size, so what

@@ -1,7 +1,9 @@
 package sampler
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
 	"github.com/gomlx/gomlx/pkg/core/graph"
@@ -9,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/engine/xla"
 	"github.com/seed-0f004ec9/spgd/prior"
 )
 
@@ -20,8 +23,8 @@ type Tiles struct {
 	Side int
 	// Overlap is the least number of pixels that neighbours share; 0 means prior.DefaultOverlap.
 	Overlap int
-	// Batch is the number of tiles that are evaluated at once; 0 means 1. A tile of 128x128 pixels keeps
-	// many processor cores busy, an accelerator may need more. It does not change the result.
+	// Batch is the number of tiles that are evaluated at once. It does not change the result. 0 means 1 on the CPU,
+	// since a tile of 128x128 pixels keeps many cores busy, and on an accelerator as many as fill it and find memory.
 	Batch int
 }
 
@@ -33,6 +36,7 @@ type tiler struct {
 	denoiser prior.Denoiser // for any size
 	tiling   *prior.Tiling
 	batch    int
+	chosen   bool            // the batch may become smaller
 	forward  *engine.Program // once it has been needed
 	vjp      *engine.Program
 }
@@ -49,7 +53,11 @@ func newTiler(e *engine.Engine, d prior.Denoiser, h, w int, t Tiles) (*tiler, er
 	if err != nil {
 		return nil, fmt.Errorf("sampler: %w: %w", ErrSettings, err)
 	}
-	return &tiler{engine: e, denoiser: prior.AnySize(d), tiling: tiling, batch: max(1, t.Batch)}, nil
+	tl := &tiler{engine: e, denoiser: prior.AnySize(d), tiling: tiling, batch: t.Batch}
+	if t.Batch == 0 {
+		tl.batch, tl.chosen = min(tiling.Tiles(), fill(e, d, tiling.TileHeight, tiling.TileWidth, 1)), true
+	}
+	return tl, nil
 }
 
 // close releases the programs.
@@ -105,21 +113,13 @@ func (t *tiler) dimensions() []int {
 // denoise returns D(x; sigma) for x [N,H,W,C]. done is called after every batch of tiles with the
 // share of them that are done; its error ends the evaluation.
 func (t *tiler) denoise(x *tensors.Tensor, sigma float32, done func(share float64) error) (*tensors.Tensor, error) {
-	p, err := t.compile(false)
-	if err != nil {
-		return nil, err
-	}
-	return t.evaluate(p, sigma, []tileInput{{x, t.tiling.Cut}}, t.tiling.AddWeighted, done)
+	return t.evaluate(false, sigma, []tileInput{{x, t.tiling.Cut}}, t.tiling.AddWeighted, done)
 }
 
 // pullBack returns the product of the cotangent v of D(x; sigma) with the Jacobian, [N,H,W,C]. The tiles'
 // forward passes are computed again.
 func (t *tiler) pullBack(x, v *tensors.Tensor, sigma float32, done func(share float64) error) (*tensors.Tensor, error) {
-	p, err := t.compile(true)
-	if err != nil {
-		return nil, err
-	}
-	return t.evaluate(p, sigma, []tileInput{{x, t.tiling.Cut}, {v, t.tiling.CutWeighted}}, t.tiling.Add, done)
+	return t.evaluate(true, sigma, []tileInput{{x, t.tiling.Cut}, {v, t.tiling.CutWeighted}}, t.tiling.Add, done)
 }
 
 // onTile moves a tile into or out of an image of a number of channels: methods of prior.Tiling.
@@ -131,28 +131,25 @@ type tileInput struct {
 	cut   onTile
 }
 
-// evaluate runs a program for all tiles of all images and adds up its results. Tiles are added in one
-// order, whatever the batch.
-func (t *tiler) evaluate(p *engine.Program, sigma float32, inputs []tileInput, add onTile, done func(share float64) error) (*tensors.Tensor, error) {
-	level, err := t.engine.Make(func(data []float32) error {
-		for i := range data {
-			data[i] = sigma
-		}
-		return nil
-	}, t.batch)
-	if err != nil {
-		return nil, err
-	}
-	defer free(level)
+// evaluate runs the program for D or its VJP for all tiles of all images and adds up its results. Tiles are added
+// in one order, whatever the batch.
+func (t *tiler) evaluate(vjp bool, sigma float32, inputs []tileInput, add onTile, done func(share float64) error) (*tensors.Tensor, error) {
 	d := inputs[0].image.Shape().Dimensions
 	tiles := d[0] * t.tiling.Tiles()
 	return t.engine.Make(func(image []float32) error {
 		clear(image)
-		for first := 0; first < tiles; first += t.batch {
-			if err := t.evaluateBatch(p, first, tiles, level, inputs, image, add); err != nil {
+		for first := 0; first < tiles; {
+			err := t.evaluateBatch(vjp, first, tiles, sigma, inputs, image, add)
+			if t.chosen && t.batch > 1 && errors.Is(err, xla.ErrMemory) { // nothing has been added
+				t.close()
+				t.batch /= 2
+				continue
+			}
+			if err != nil {
 				return err
 			}
-			if err := done(float64(min(first+t.batch, tiles)) / float64(tiles)); err != nil {
+			first += t.batch
+			if err := done(float64(min(first, tiles)) / float64(tiles)); err != nil {
 				return err
 			}
 		}
@@ -160,8 +157,12 @@ func (t *tiler) evaluate(p *engine.Program, sigma float32, inputs []tileInput, a
 	}, d...)
 }
 
-// evaluateBatch runs a program for the batch of tiles that starts with the given one of all images'.
-func (t *tiler) evaluateBatch(p *engine.Program, first, tiles int, level *tensors.Tensor, inputs []tileInput, image []float32, add onTile) error {
+// evaluateBatch runs it for the batch of tiles that starts with the given one of all images'.
+func (t *tiler) evaluateBatch(vjp bool, first, tiles int, sigma float32, inputs []tileInput, image []float32, add onTile) error {
+	p, err := t.compile(vjp)
+	if err != nil {
+		return err
+	}
 	channels := t.denoiser.Channels()
 	size, perImage := t.tiling.Size()*channels, t.tiling.Height*t.tiling.Width*channels
 	each := func(f func(slot, image, tile int)) {
@@ -169,6 +170,16 @@ func (t *tiler) evaluateBatch(p *engine.Program, first, tiles int, level *tensor
 			f(slot, (first+slot)/t.tiling.Tiles(), (first+slot)%t.tiling.Tiles())
 		}
 	}
+	level, err := t.engine.Make(func(data []float32) error {
+		for i := range data {
+			data[i] = sigma
+		}
+		return nil
+	}, t.batch)
+	if err != nil {
+		return err
+	}
+	defer free(level)
 	var in []*tensors.Tensor
 	defer func() {
 		for _, x := range in {
@@ -190,8 +201,7 @@ func (t *tiler) evaluateBatch(p *engine.Program, first, tiles int, level *tensor
 		}
 		in = append(in, x)
 	}
-	arguments := append(append([]*tensors.Tensor(nil), t.denoiser.Weights()...), in[0], level)
-	out, err := p.Run(append(arguments, in[1:]...)...)
+	out, err := p.Run(slices.Concat(t.denoiser.Weights(), in[:1], []*tensors.Tensor{level}, in[1:])...)
 	if err != nil {
 		return err
 	}

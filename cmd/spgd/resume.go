@@ -173,7 +173,7 @@ type moment struct {
 func (m *moment) stopping(first *moment) string {
 	left := ""
 	if m.Done > first.Done {
-		work := m.Total*float64(m.Sample*m.Steps+m.Step+1)/float64(max(1, m.Samples)*m.Steps) - m.Done
+		work := m.Total*float64(m.Sample*m.Steps+(m.Step+1)*max(1, m.Batch))/float64(max(1, m.Samples)*m.Steps) - m.Done
 		left = ", about " + duration(max(0, work)*m.time.Sub(first.time).Seconds()/(m.Done-first.Done))
 	}
 	return fmt.Sprintf("interrupted: finishing step %d of %d%s first%s; interrupt again to stop at once", m.Step+1, m.Steps, ofSample(m.Sample, m.Samples), left)

@@ -248,7 +248,10 @@ func ofSample(n, samples int) string {
 // describePlace says where a run is.
 func describePlace(p sampler.Progress) string {
 	text := fmt.Sprintf("step %d of %d", p.Step+1, p.Steps)
-	if p.Samples > 1 {
+	switch {
+	case p.Batch > 1:
+		return fmt.Sprintf("samples %d to %d of %d, %s", p.Sample+1, p.Sample+p.Batch, p.Samples, text)
+	case p.Samples > 1:
 		return fmt.Sprintf("sample %d of %d, %s", p.Sample+1, p.Samples, text)
 	}
 	return text

@@ -148,7 +148,7 @@ func newPreview(r *restoration, o watchOptions) *preview {
 // due says whether the estimate of a step is to be written.
 func (p *preview) due(s *sampler.Snapshot) bool {
 	switch {
-	case p.failed:
+	case p.failed, s.Sample > s.First: // of samples that are computed at once the first is shown
 		return false
 	case s.K == s.Steps-1:
 		return true

@@ -6,6 +6,8 @@
 // Linux (Supported); every other build has the same functions, which say so. See docs/gpu.md.
 package xla
 
+import "os"
+
 // Options say which device is opened, and how it computes.
 type Options struct {
 	// Plugin is the PJRT plugin. Its libraries are looked for beside it.
@@ -27,6 +29,20 @@ type Info struct {
 	Plugin     string `json:"plugin"`      // the plugin's file
 	APIVersion string `json:"api_version"` // of PJRT, in the plugin
 	Devices    int    `json:"devices"`     // that the plugin offers
+	card       int    // number of the GPU among those of the driver, -1 of a plugin that is not for CUDA
+}
+
+// Room is the memory of a GPU that no process has taken, in bytes, as its driver says now. It is not known of other
+// devices, and where it is not sure which of several GPUs this is.
+func (i *Info) Room() (bytes int, known bool) {
+	if i.card < 0 {
+		return 0, false
+	}
+	cards, err := driverCards()
+	if err != nil {
+		return 0, false
+	}
+	return room(cards, i.card, os.Getenv("CUDA_VISIBLE_DEVICES"))
 }
 
 // The precisions of an accelerator.

@@ -59,8 +59,9 @@ func Open(o Options) (backends.Backend, *Info, error) {
 		return nil, nil, fmt.Errorf("xla: %w: %s offers none", ErrNoDevice, o.Plugin.Path)
 	}
 	b.DotGeneralConfig.UseTF32 = false // left to XLA's default, which is TF32 unless it is turned off
-	info := &Info{Name: b.DeviceDescription(0), Plugin: o.Plugin.Path, APIVersion: version, Devices: b.NumDevices()}
+	info := &Info{Name: b.DeviceDescription(0), Plugin: o.Plugin.Path, APIVersion: version, Devices: b.NumDevices(), card: -1}
 	if o.Plugin.CUDA() {
+		info.card = max(o.Card, 0)
 		cards, _ := driverCards() // the plugin's name serves too
 		if name := cardName(cards, o.Card, os.Getenv("CUDA_VISIBLE_DEVICES")); name != "" {
 			info.Name = name

@@ -39,6 +39,10 @@ func Device(t testing.TB) string {
 // PJRT.
 var Fail error
 
+// Limit, if it is above 0, is the number of bytes that the arguments and results of a program may have: a run of one
+// with more ends for want of memory.
+var Limit int
+
 // Main runs the tests of a package and takes what the plugins have left behind away: a TestMain that calls nothing
 // else is os.Exit(pjrttest.Main(m)).
 func Main(m *testing.M) int {

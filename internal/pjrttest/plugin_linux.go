@@ -45,6 +45,7 @@ var state struct {
 	path     string
 	programs []*program
 	texts    []string
+	runs     int
 }
 
 // Plugin compiles a plugin and returns its path, which has cuda in its name. There is one that works for all
@@ -130,6 +131,13 @@ func Programs() []string {
 	return append([]string(nil), state.texts...)
 }
 
+// Runs is how many programs were run.
+func Runs() int {
+	state.Lock()
+	defer state.Unlock()
+	return state.runs
+}
+
 // maxText is the length of what the plugin keeps of an error.
 const maxText = 500
 
@@ -171,7 +179,11 @@ func spgdFakeExecute(id C.int, in **C.struct_spgd_buffer, inputs C.size_t, out *
 	for _, b := range unsafe.Slice(in, int(inputs)) {
 		args = append(args, unsafe.Slice((*byte)(b.data), int(b.bytes)))
 	}
+	state.runs++
 	p := state.programs[id]
+	if n := p.bytes(); Limit > 0 && n > Limit {
+		return failed(fmt.Errorf("RESOURCE_EXHAUSTED: Out of memory while trying to allocate %d bytes.", n), text) //nolint:staticcheck // XLA's words
+	}
 	results, err := p.run(args)
 	if err != nil {
 		return failed(fmt.Errorf("INTERNAL: %w", err), text)

@@ -20,5 +20,8 @@ func Options() string { return "" }
 // Programs are the texts that were compiled.
 func Programs() []string { return nil }
 
+// Runs is how many programs were run.
+func Runs() int { return 0 }
+
 // clean has nothing to take away.
 func clean() {}

@@ -248,6 +248,14 @@ func bytesOf(flat any) []byte {
 	return unsafe.Slice((*byte)(v.UnsafePointer()), v.Len()*int(v.Type().Elem().Size()))
 }
 
+// bytes is the size of the arguments and results.
+func (p *program) bytes() (n int) {
+	for _, s := range append(p.inputs[:len(p.inputs):len(p.inputs)], p.outputs...) {
+		n += int(s.Memory())
+	}
+	return n
+}
+
 // run computes the program for arrays that are given and returned as their bytes.
 func (p *program) run(args [][]byte) ([][]byte, error) {
 	if len(args) != len(p.inputs) {

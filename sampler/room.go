@@ -1,0 +1,89 @@
+package sampler
+
+import (
+	"github.com/gomlx/gomlx/pkg/core/dtypes"
+	"github.com/gomlx/gomlx/pkg/core/graph"
+	"github.com/gomlx/gomlx/pkg/core/shapes"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior"
+)
+
+// On an accelerator, of whose programs the memory is known only once XLA has compiled them, tiles and batches follow
+// from an estimate of what the network's VJP takes, and a batch that does not fit after all is halved.
+
+// fillPixels is how many pixels keep an accelerator busy: 8 images of 256x256, from where on PyTorch's time for
+// an image hardly falls on an H100.
+const fillPixels = 8 << 16
+
+// fill is how many times n images or tiles of h x w are evaluated at once: on the CPU once, since a single one keeps
+// its cores busy, on an accelerator as often as fills it and has room.
+func fill(e *engine.Engine, d prior.Denoiser, h, w, n int) int {
+	if e.Accelerator() == nil {
+		return 1
+	}
+	most := max(1, fillPixels/(n*h*w))
+	room, known := e.Room()
+	if most == 1 || !known {
+		return most
+	}
+	return max(1, min(most, fitting(e, d, h, w, n, room)))
+}
+
+// fitting is how many times n images of h x w find room, 0 if not even once, and many if their memory cannot be told.
+func fitting(e *engine.Engine, d prior.Denoiser, h, w, n, room int) int {
+	weights, one, err := evaluationMemory(e, d, h, w, n)
+	if err != nil { // which is for compiling to say
+		return fillPixels
+	}
+	return (int(roomShare*float64(room)) - weights) / one
+}
+
+// roomShare is the part of an accelerator's free memory that is planned with. The rest is for what estimates do not
+// know: the memory in which convolutions are tried out, programs, and gaps.
+const roomShare = 0.8
+
+// stateImages is how many arrays of an image's size are held beside an evaluation, at most: state, noise, what a step
+// computes from them, and the conjugate gradients of an operator.
+const stateImages = 40
+
+// evaluationMemory is about what the weights take, and an evaluation of the denoiser with its VJP for n images of h x w.
+func evaluationMemory(e *engine.Engine, d prior.Denoiser, h, w, n int) (weights, images int, err error) {
+	d = prior.AnySize(d)
+	image := shapes.Make(dtypes.Float32, n, h, w, d.Channels())
+	in := []shapes.Shape{image, shapes.Make(dtypes.Float32, n)}
+	for _, t := range d.Weights() {
+		in = append(in, t.Shape())
+		weights += int(t.Shape().Memory())
+	}
+	images, err = e.Estimate("VJP", in, func(in []*graph.Node) []*graph.Node {
+		x0hat := d.Denoise(in[2:], in[0], in[1])
+		return graph.Gradient(graph.ReduceAllSum(graph.Mul(x0hat, x0hat)), in[0])
+	})
+	return weights, images + stateImages*int(image.Memory()), err
+}
+
+// fitRoom returns the first of several tiles for which an accelerator has room, or the last, whose lack of memory is
+// for the run to find: estimates are not sure. Tiles too small for the prior are left out if there are others.
+func fitRoom(e *engine.Engine, d prior.Denoiser, op operator.Operator, n, room int, from []Tiles) (Tiles, error) {
+	height, width := op.ImageSize()
+	fits := from[0]
+	for i, t := range from {
+		h, w, images := height, width, n
+		tiler, err := newTiler(e, d, height, width, Tiles{Side: t.Side, Overlap: t.Overlap, Batch: max(1, t.Batch)})
+		switch {
+		case err != nil && i > 0:
+			continue
+		case err != nil:
+			return t, err
+		case tiler != nil:
+			h, w, images = tiler.tiling.TileHeight, tiler.tiling.TileWidth, tiler.batch
+		}
+		fits = t
+		if fitting(e, d, h, w, images, room) > 0 {
+			break
+		}
+	}
+	return fits, nil
+}
