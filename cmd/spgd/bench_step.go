@@ -15,21 +15,25 @@ import (
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
-// timeStep times the warm-up step of SPGD as a restoration runs it, in seconds: a run of the released method with
-// ADM, for random inpainting of noise, after a run that compiles. The weights may be random, so the step
-// size is next to nothing.
-func timeStep(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchEngineOptions) (step, compile float64, err error) {
+// timeStep times SPGD as a restoration runs it: a run of the released method with ADM, in as many outer steps as there are
+// runs and 5 likelihood steps each, for random inpainting of noise, after a run that compiles. The weights may be
+// random, so the step size is next to nothing.
+func (t *engineTimes) timeStep(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchEngineOptions) error {
 	keep, err := operator.RandomMask(o.size, o.size, 0.8, 1)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	op, err := operator.NewInpaint("inpaint", o.size, o.size, keep)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	d, err := sampler.NewDriver(e, m, op)
+	var options []sampler.Option
+	if o.stages {
+		options = append(options, sampler.WithWholeSteps(false))
+	}
+	d, err := sampler.NewDriver(e, m, op, options...)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	defer d.Close()
 	s := sampler.ReleasedSettings()
@@ -40,14 +44,15 @@ func timeStep(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchEng
 		s.Steps = steps
 		r, err := d.Run(ctx, sampler.SPGD{Settings: s}, sampler.Job{Y: tensors.FromFlatDataAndDimensions(y, o.batch, o.size, o.size, m.Channels())})
 		if err != nil {
-			return 0, 0, err
+			return err
 		}
 		if i == 0 {
-			compile = r.Compile.Seconds()
+			t.StepCompile = r.Compile.Seconds()
 		}
-		step = (r.Elapsed - r.Compile).Seconds() / float64(r.Cost.NFE())
+		t.Run, t.Evaluations = (r.Elapsed - r.Compile).Seconds(), r.Cost.NFE()
+		t.Step = t.Run / float64(t.Evaluations)
 	}
-	return step, compile, nil
+	return nil
 }
 
 // usedMemory is what is taken of the GPUs' memory, by anyone; 0 where the driver does not say.

@@ -24,7 +24,7 @@ type benchEngineOptions struct {
 	engineOptions
 	priorOptions
 	size, batch, runs int
-	step              bool
+	step, stages      bool
 }
 
 // AddFlags adds them.
@@ -34,6 +34,7 @@ func (o *benchEngineOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.batch, "batch", 1, "`NUMBER` of images")
 	f.IntVar(&o.runs, "runs", 5, "`NUMBER` of timed runs, after one that is not timed")
 	f.BoolVar(&o.step, "step", false, "also time the warm-up step of SPGD, with all that it needs beside the network")
+	f.BoolVar(&o.stages, "stages", false, "--step: with a program for each stage, which is how the CPU works; on an accelerator an\nouter step is one")
 	o.engineOptions.AddFlags(f)
 	o.addDevice(f)
 }
@@ -52,8 +53,9 @@ forward pass), forward_min_s and vjp_min_s the fastest runs; compile_s is what c
 both took, first_s the first evaluation; gflops is the arithmetic of the direct method a
 second of vjp_s; peak_gflops what the processor does in registers; peak_bytes the largest
 memory of the process (0 where the system does not say). With --step, step_s is the time of one
-warm-up step of SPGD (forward, VJP, ADM, update and what the driver does), the mean over a run after
-one that compiles, which took step_compile_s. With an accelerator, device is its name and
+warm-up step of SPGD (forward, VJP, ADM, update and what the driver does), the mean over a run of
+as many outer steps as --runs, of 5 each, after one that compiles, which took step_compile_s;
+that run took run_s for its evaluations: --runs 100 is a restoration with --preset released. With an accelerator, device is its name and
 device_bytes what its memory had more at the end than at the start, of all its users.
 
 ` + exitStatusHelp(exitCheckpoint, exitMemory, exitOutput, exitDevice, exitInterrupted),
@@ -95,6 +97,8 @@ type engineTimes struct {
 
 	Step        float64 `json:"step_s,omitempty"`
 	StepCompile float64 `json:"step_compile_s,omitempty"`
+	Run         float64 `json:"run_s,omitempty"`
+	Evaluations int     `json:"evaluations,omitempty"`
 	Device      string  `json:"device,omitempty"`
 	DeviceBytes int64   `json:"device_bytes,omitempty"`
 }
@@ -114,6 +118,9 @@ func (o *benchEngineOptions) model(priorGiven bool) (*prior.Model, error) {
 func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, priorGiven bool) error {
 	if o.size < 1 || o.batch < 1 || o.runs < 1 {
 		return usagef("--size %d, --batch %d, --runs %d: all must be at least 1", o.size, o.batch, o.runs)
+	}
+	if o.stages && !o.step {
+		return usagef("--stages is for --step")
 	}
 	if o.size > maxBenchSize || o.batch > maxBenchBatch || o.runs > maxBenchRuns {
 		return usagef("--size %d, --batch %d, --runs %d: at most %d, %d and %d are taken", o.size, o.batch, o.runs, maxBenchSize, maxBenchBatch, maxBenchRuns)
@@ -140,7 +147,7 @@ func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, prio
 		return err
 	}
 	if o.step {
-		if t.Step, t.StepCompile, err = timeStep(ctx, e, m, o); err != nil {
+		if err := t.timeStep(ctx, e, m, o); err != nil {
 			return err
 		}
 	}
@@ -163,7 +170,7 @@ func (t *engineTimes) text() string {
 	fmt.Fprintf(&b, "%s, %d x %dx%d, %s, %s\nforward        %8.3f s (fastest %.3f)\nforward + VJP  %8.3f s (fastest %.3f)\ncompile        %8.3f s\n",
 		t.Prior, t.Batch, t.Size, t.Size, t.Precision, where, t.Forward, t.ForwardMin, t.VJP, t.VJPMin, t.Compile)
 	if t.Step > 0 {
-		fmt.Fprintf(&b, "step of SPGD   %8.3f s (compiled in %.3f)\n", t.Step, t.StepCompile)
+		fmt.Fprintf(&b, "step of SPGD   %8.3f s (compiled in %.3f, %d in %.3f)\n", t.Step, t.StepCompile, t.Evaluations, t.Run)
 	}
 	fmt.Fprintf(&b, "arithmetic     %8.0f GFLOP/s", t.GFLOPS)
 	if t.PeakGFLOPS > 0 {

@@ -85,7 +85,7 @@ func TestRestoreThroughPlugin(t *testing.T) {
 			args := append(c.args, "--noise", "0.02", "--steps", "3", path(c.in))
 			mustRun(t, append([]string{"restore", "-o", path(c.name + "-cpu.png")}, args...)...)
 			r := invoke(t, append([]string{"restore", "-o", path(c.name + ".png"), "--device", device}, args...)...)
-			if r.code != exitOK || !strings.Contains(r.errOut, "computing on fake device") {
+			if r.code != exitOK || !strings.Contains(r.errOut, "computing on fake device") || !strings.Contains(r.errOut, "went into compiling") {
 				t.Fatalf("exit status %d: %s", r.code, r.errOut)
 			}
 			a, _, err := imageio.Read(path(c.name + "-cpu.png"))
@@ -112,10 +112,10 @@ func TestRestoreThroughPlugin(t *testing.T) {
 func TestBenchEngineStep(t *testing.T) {
 	device := "xla:" + pjrttest.Plugin(t, pjrttest.Works)
 	var got engineTimes
-	if err := json.Unmarshal([]byte(mustRun(t, "bench", "engine", "--device", device, "--size", "16", "--batch", "2", "--runs", "1", "--step", "--json", "--quiet")), &got); err != nil {
+	if err := json.Unmarshal([]byte(mustRun(t, "bench", "engine", "--device", device, "--size", "16", "--batch", "2", "--runs", "1", "--step", "--stages", "--json", "--quiet")), &got); err != nil {
 		t.Fatal(err)
 	}
-	if !(got.Step > 0 && got.StepCompile > 0) || !strings.Contains(got.Device, "fake device") || got.Precision != "f32" || got.ISA != "" {
+	if !(got.Step > 0 && got.StepCompile > 0 && got.Run > 9*got.Step) || got.Evaluations != 10 || !strings.Contains(got.Device, "fake device") || got.Precision != "f32" || got.ISA != "" {
 		t.Errorf("%+v", got)
 	}
 }

@@ -181,8 +181,15 @@ func (r *restoration) sample(ctx context.Context, q *equipment) (err error) {
 	r.watch()
 	r.keepSamples(r.lasting(ctx), q)
 	ctx, done := r.keep(ctx)
+	a := q.Accelerator()
+	if a != nil {
+		r.console.logf("compiling for %s, which may take minutes", a.Name)
+	}
 	r.result, err = q.restorer.Restore(ctx, r.problem.Measurement, r.settings, r.options)
 	r.console.endProgress()
+	if a != nil && err == nil {
+		r.console.logf("of %s, %s went into compiling", duration(r.result.Run.Elapsed.Seconds()), duration(r.result.Run.Compile.Seconds()))
+	}
 	return done(err)
 }
 
