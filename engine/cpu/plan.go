@@ -301,8 +301,15 @@ type emitter struct {
 	readers  map[*vertex][]*vertex // of large values: whose steps read them
 }
 
-// largeElements is the size from which on a value is computed in the order of the graph.
+// largeElements is the size in an image from which on a value is computed in the order of the graph.
 const largeElements = 1 << 12
+
+// large says whether a value, [images, ...], is. It looks at one image only, since the order of the steps decides which
+// sums share a pass, and with that how they are rounded: an image has the same result in every batch.
+func (v *vertex) large() bool {
+	dims := v.shape.Dimensions
+	return len(dims) > 0 && product(dims[1:]) >= largeElements
+}
 
 func (p *plan) emit() {
 	e := emitter{plan: p, programs: make(map[*vertex]*program), done: make(map[*vertex]bool), open: make(map[*vertex]bool), readers: make(map[*vertex][]*vertex)}
@@ -315,14 +322,14 @@ func (p *plan) emit() {
 	for _, v := range p.vertices {
 		if v.stored && v.into == nil {
 			for _, r := range v.reads() {
-				if r.size() >= largeElements {
+				if r.large() {
 					e.readers[r] = append(e.readers[r], v)
 				}
 			}
 		}
 	}
 	for _, v := range p.vertices {
-		if v.stored && v.into == nil && v.size() >= largeElements {
+		if v.stored && v.into == nil && v.large() {
 			e.demand(v, v.id)
 		}
 	}
@@ -390,7 +397,7 @@ func (e *emitter) release(v *vertex, place int) {
 		if e.done[u] {
 			continue
 		}
-		if u.size() >= largeElements || slices.ContainsFunc(u.reads(), func(r *vertex) bool { return !e.isDone(r) }) {
+		if u.large() || slices.ContainsFunc(u.reads(), func(r *vertex) bool { return !e.isDone(r) }) {
 			return
 		}
 		left = append(left, u)

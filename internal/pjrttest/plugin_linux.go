@@ -182,7 +182,7 @@ func spgdFakeExecute(id C.int, in **C.struct_spgd_buffer, inputs C.size_t, out *
 	state.runs++
 	p := state.programs[id]
 	if n := p.bytes(); Limit > 0 && n > Limit {
-		return failed(fmt.Errorf("RESOURCE_EXHAUSTED: Out of memory while trying to allocate %d bytes.", n), text) //nolint:staticcheck // XLA's words
+		return failed(fmt.Errorf("RESOURCE_EXHAUSTED: Out of memory while trying to allocate %d bytes", n), text)
 	}
 	results, err := p.run(args)
 	if err != nil {
