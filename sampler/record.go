@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -133,4 +134,40 @@ type Result struct {
 	Cost    Cost
 	Elapsed time.Duration // the whole run, compilation and what preceded a checkpoint included
 	Compile time.Duration // time spent compiling
+}
+
+// Split returns the result of each image of a batch, which shares nothing with it. What the batch took, in time and
+// in compiling, is divided among them.
+func (r *Result) Split() ([]*Result, error) {
+	n := r.X.Shape().Dimensions[0]
+	out := make([]*Result, n)
+	for i := range out {
+		one := &Result{Samples: r.Samples, Cost: r.Cost, Elapsed: r.Elapsed / time.Duration(n), Compile: r.Compile / time.Duration(n)}
+		for k := range r.Records {
+			one.Records = append(one.Records, r.Records[k].of(i, 1))
+		}
+		var errs [3]error
+		one.X, errs[0] = imageAt(r.X, i)
+		one.X0hat, errs[1] = imageAt(r.X0hat, i)
+		one.Spread, errs[2] = imageAt(r.Spread, i)
+		if err := errors.Join(errs[:]...); err != nil {
+			return nil, err
+		}
+		out[i] = one
+	}
+	return out, nil
+}
+
+// imageAt copies image i of [N,H,W,C], as [1,H,W,C]; of nil it is nil.
+func imageAt(t *tensors.Tensor, i int) (*tensors.Tensor, error) {
+	if t == nil {
+		return nil, nil
+	}
+	dims := slices.Clone(t.Shape().Dimensions)
+	size := t.Size() / dims[0]
+	dims[0] = 1
+	return hosted(dims, func(f func([]float32) error) (err error) {
+		readErr := t.ConstFlatData(func(flat any) { err = f(flat.([]float32)[i*size:][:size]) })
+		return errors.Join(err, readErr)
+	})
 }

@@ -31,6 +31,10 @@ func fill(e *engine.Engine, d prior.Denoiser, h, w, n int) int {
 	return max(1, min(most, fitting(e, d, h, w, n, room)))
 }
 
+// Together is how many images of h x w are computed at once: on the CPU one, which a batch does not make faster, on an
+// accelerator as many as fill it and are estimated to find room.
+func Together(e *engine.Engine, d prior.Denoiser, h, w int) int { return fill(e, d, h, w, 1) }
+
 // fitting is how many times n images of h x w find room, 0 if not even once, and many if their memory cannot be told.
 func fitting(e *engine.Engine, d prior.Denoiser, h, w, n, room int) int {
 	weights, one, err := evaluationMemory(e, d, h, w, n)

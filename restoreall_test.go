@@ -1,0 +1,154 @@
+package spgd
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/seed-0f004ec9/spgd/engine"
+	"github.com/seed-0f004ec9/spgd/imageio"
+	"github.com/seed-0f004ec9/spgd/internal/pjrttest"
+	"github.com/seed-0f004ec9/spgd/measurement"
+	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/sampler"
+)
+
+// allOf are measurements of two operators and two noise levels, in no order.
+func allOf(t *testing.T, e *engine.Engine) (ms []*measurement.Measurement) {
+	t.Helper()
+	for i, c := range []struct {
+		mask  string
+		sigma float64
+	}{{"random:0.5", 0.05}, {"box:4", 0.05}, {"random:0.5", 0.05}, {"random:0.5", 0.1}, {"box:4", 0.05}, {"random:0.5", 0.05}} {
+		img := imageio.New(16, 16, 3)
+		for k := range img.Pix {
+			img.Pix[k] = float32(k%(17+i))/8 - 1
+		}
+		task := operator.Task{Name: operator.TaskInpaint, Mask: c.mask}
+		m, err := Degrade(context.Background(), e, task, img, measurement.Noise{Sigma: c.sigma}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ms = append(ms, m)
+	}
+	return ms
+}
+
+// Measurements in batches are restored to the bits that each gives alone.
+func TestRestoreAll(t *testing.T) {
+	ctx := context.Background()
+	e, err := engine.New(engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	p, err := LoadPrior("natural-small")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ms := allOf(t, e)
+	s := DefaultSettings()
+	s.Steps, s.Warmup = 2, 1
+	r := NewRestorer(e, p)
+	defer r.Close()
+	indices := []uint32{0, 3, 1, 0, 0, 7}
+	for _, batch := range []int{0, 2, 5} {
+		var largest int
+		o := Options{Seed: 4, Images: indices, Samples: 2, SampleBatch: 1}
+		o.Progress = func(p sampler.Progress) { largest = max(largest, p.Batch) }
+		got, err := r.RestoreAll(ctx, ms, s, o, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range ms {
+			want, err := r.Restore(ctx, m, s, Options{Seed: 4, Images: indices[i : i+1], Samples: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got[i].Images[0].Pix, want.Images[0].Pix) || !slices.Equal(got[i].Spread[0].Pix, want.Spread[0].Pix) || len(got[i].Images) != 1 {
+				t.Errorf("batches of %d: measurement %d is restored otherwise than alone", batch, i)
+			}
+			for k, rec := range got[i].Run.Records {
+				w := want.Run.Records[k]
+				if !slices.Equal(rec.Loss, w.Loss) || rec.Cost != w.Cost || !slices.Equal(rec.GradientNorm, w.GradientNorm) {
+					t.Errorf("batches of %d: record %d of measurement %d is %+v, want %+v", batch, k, i, rec, w)
+				}
+			}
+			if got[i].Run.Cost != want.Run.Cost || got[i].Settings != want.Settings {
+				t.Errorf("batches of %d: measurement %d costs %+v, want %+v", batch, i, got[i].Run.Cost, want.Run.Cost)
+			}
+		}
+	}
+	for want, call := range map[error]func() error{
+		ErrSettings: func() error {
+			_, err := r.RestoreAll(ctx, ms, s, Options{Resume: &sampler.Checkpoint{}}, 0)
+			return err
+		},
+		ErrProblem: func() error { _, err := r.RestoreAll(ctx, ms, s, Options{Images: []uint32{1}}, 0); return err },
+	} {
+		if err := call(); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	two := *ms[0]
+	two.Y = append(slices.Clone(two.Y), two.Y...)
+	if _, err := r.RestoreAll(ctx, []*measurement.Measurement{&two}, s, Options{}, 0); !errors.Is(err, ErrProblem) {
+		t.Errorf("%v, want ErrProblem", err)
+	}
+}
+
+// On a device they are one batch for each operator and noise, smaller for want of memory, and the CPU's results up
+// to rounding.
+func TestRestoreAllOnDevice(t *testing.T) {
+	ctx := context.Background()
+	device, err := engine.ParseDevice("xla:" + pjrttest.Plugin(t, pjrttest.Works))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results [][]*Result
+	s := DefaultSettings()
+	s.Steps, s.Warmup = 2, 1
+	weights := 0
+	for i, d := range []engine.Device{{}, device, device} {
+		e, err := engine.New(engine.Options{Device: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		p, err := LoadPrior("natural-small")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 2 { // for two images, of some 15 arrays in and out of a step, but not for three
+			for _, w := range p.Weights() {
+				weights += int(w.Shape().Memory())
+			}
+			pjrttest.Limit = weights + 36*4*16*16*3
+			defer func() { pjrttest.Limit = 0 }()
+		}
+		r := NewRestorer(e, p)
+		defer r.Close()
+		before := pjrttest.Runs()
+		all, err := r.RestoreAll(ctx, allOf(t, e), s, Options{Seed: 4}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Three groups, of which each has a start, two steps and an end.
+		if runs := pjrttest.Runs() - before; i == 1 && runs > 3*4+6 {
+			t.Errorf("programs were run %d times", runs)
+		}
+		results = append(results, all)
+	}
+	for _, got := range results[1:] {
+		for i, want := range results[0] {
+			worst := float32(0)
+			for k, v := range want.Images[0].Pix {
+				worst = max(worst, v-got[i].Images[0].Pix[k], got[i].Images[0].Pix[k]-v)
+			}
+			if worst > 1e-3 {
+				t.Errorf("measurement %d differs by %g", i, worst)
+			}
+		}
+	}
+}
