@@ -3,6 +3,10 @@ package spgd
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
+
+	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/measurement"
@@ -51,7 +55,10 @@ func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Se
 		return nil, err
 	}
 	defer func() { _ = y.FinalizeAll() }()
-	samples := sampler.Samples{Number: o.Samples, Batch: o.SampleBatch}
+	samples, err := r.samples(ctx, m, o)
+	if err != nil {
+		return nil, err
+	}
 	if o.EachSample != nil {
 		samples.Each = func(i int, run *sampler.Result) error {
 			r, err := newResult(method, s, run)
@@ -70,6 +77,29 @@ func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Se
 	return newResult(method, s, run)
 }
 
+// samples are those that the options ask for.
+func (r *Restorer) samples(ctx context.Context, m *measurement.Measurement, o Options) (s sampler.Samples, err error) {
+	if o.Starts == 0 {
+		return sampler.Samples{Number: o.Samples, Batch: o.SampleBatch}, nil
+	}
+	if o.Samples > 1 {
+		return s, fmt.Errorf("spgd: %w: %d samples and %d starts: a result is the mean of the ones or one of the others", ErrSettings, o.Samples, o.Starts)
+	}
+	s.Number, s.Batch = o.Starts, o.SampleBatch
+	s.Choose = func(x *tensors.Tensor) ([]float64, error) {
+		list, err := images(x)
+		if err != nil {
+			return nil, err
+		}
+		rms, entries, err := m.Residual(ctx, r.engine, list)
+		for i := range rms {
+			rms[i] = math.Sqrt(rms[i] / float64(entries))
+		}
+		return rms, err
+	}
+	return s, nil
+}
+
 // Fit chooses Options.Tile for a Restore of the measurement that takes no more than a number of bytes beyond
 // what the process holds (not counting what the engine keeps for its next program): the first of
 // several sides with which it does, or without any the largest sensible one, 0 for whole images if they
@@ -86,11 +116,12 @@ func (r *Restorer) Fit(m *measurement.Measurement, s Settings, o Options, budget
 	if len(sides) == 0 {
 		tiles = sampler.FitTiles(r.denoiser, m.Operator)
 	}
+	samples := max(o.Samples, o.Starts)
 	if sampler.IsDeterministic(method) {
-		o.Samples = 1
+		samples = 1
 	}
-	held := sampler.SamplesHeld(o.Samples, m.Len(), m.Operator)
-	n := m.Len() * max(1, min(o.SampleBatch, o.Samples))
+	held := sampler.SamplesHeld(samples, m.Len(), m.Operator)
+	n := m.Len() * max(1, min(o.SampleBatch, samples))
 	t, bytes, err := sampler.Fit(r.engine, r.denoiser, m.Operator, method, n, budget-held, tiles...)
 	if b := (*sampler.BudgetError)(nil); errors.As(err, &b) {
 		b.Budget, b.Least = b.Budget+held, b.Least+held

@@ -115,3 +115,50 @@ func TestFitSamples(t *testing.T) {
 		}
 	}
 }
+
+// Of several starts the one with the smallest residual is the result, each being what its index alone gives.
+func TestRestoreStarts(t *testing.T) {
+	ctx, e, p := context.Background(), newEngine(t), whitePrior(t)
+	m, err := spgd.Degrade(ctx, e, operator.Task{Name: operator.TaskPhase}, gradient(side, side), measurement.Noise{Sigma: 0.05}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := spgd.DefaultSettings()
+	s.Steps = 4
+	res, err := spgd.Restore(ctx, e, p, m, s, spgd.Options{Seed: 5, Starts: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Samples != 3 || len(res.Chosen) != 1 || len(res.Residuals) != 3 || res.Spread != nil || res.Estimates != nil {
+		t.Fatalf("%d samples, chosen %v of %v", res.Samples, res.Chosen, res.Residuals)
+	}
+	least := math.Inf(1)
+	for i, r := range res.Residuals {
+		alone, err := spgd.Restore(ctx, e, p, m, s, spgd.Options{Seed: 5, Images: []uint32{sampler.SampleIndex(0, i)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums, entries, err := spgd.Residual(ctx, e, m, alone.Images)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := math.Sqrt(sums[0] / float64(entries)); math.Abs(r[0]-want) > 1e-6*want {
+			t.Errorf("start %d has the residual %g, alone %g", i, r[0], want)
+		}
+		if same := slices.Equal(alone.Images[0].Pix, res.Images[0].Pix); same != (i == res.Chosen[0]) {
+			t.Errorf("the result is start %d: %v, said to be %d", i, same, res.Chosen[0])
+		}
+		if r[0] < least {
+			least = r[0]
+		}
+	}
+	if res.Residuals[res.Chosen[0]][0] != least {
+		t.Errorf("start %d was chosen of %v", res.Chosen[0], res.Residuals)
+	}
+	if _, err := spgd.Restore(ctx, e, p, m, s, spgd.Options{Starts: 2, Samples: 2}); !errors.Is(err, spgd.ErrSettings) {
+		t.Errorf("samples and starts: %v, want ErrSettings", err)
+	}
+	if _, err := spgd.Restore(ctx, e, p, m, s, spgd.Options{Starts: -2}); !errors.Is(err, spgd.ErrProblem) {
+		t.Errorf("-2 starts: %v, want ErrProblem", err)
+	}
+}

@@ -98,6 +98,10 @@ type Options struct {
 	// SampleBatch is the most of them that are computed at once, which takes memory for each; 0 leaves it to the
 	// sampler. See sampler.Samples.
 	SampleBatch int
+	// Starts, if not 0, is how many such restorations are made to choose from: the result of every measurement is the one with
+	// the smallest residual, see Residual. It is for problems with several solutions, such as phase retrieval,
+	// and not for Samples too. Tiles, SampleIndex and EachSample are as with Samples.
+	Starts int
 	// EachSample, if not nil, is called with every sample as it is complete. Its images may be read until
 	// it returns, and an error ends the restoration. See sampler.Samples.
 	EachSample func(i int, r *Result) error
@@ -120,8 +124,12 @@ type Result struct {
 	// Spread is the standard deviation of several samples about their mean, for every pixel and channel
 	// of Images and in their units; its square is unbiased. It is nil of one sample.
 	Spread []*imageio.Image
-	// Samples is how many there are.
+	// Samples is how many there are, or how many starts.
 	Samples int
+	// Chosen is which of several starts, from 0, is the result of every measurement, and Residuals are the root mean squares of
+	// their residuals, by start and measurement. They are nil without Options.Starts.
+	Chosen    []int
+	Residuals [][]float64
 	// Estimates are the prior's last estimates D(x; sigma) of the clean images. At the end of the
 	// schedule they differ from Images by the last likelihood push. They are nil of several samples.
 	Estimates []*imageio.Image
@@ -161,7 +169,7 @@ func restoration(m *measurement.Measurement, s Settings, o Options) (sampler.Sam
 
 // newResult is a run's result as images.
 func newResult(method sampler.Sampler, s Settings, run *sampler.Result) (r *Result, err error) {
-	r = &Result{Method: method, Settings: s, Run: run, Samples: run.Samples}
+	r = &Result{Method: method, Settings: s, Run: run, Samples: run.Samples, Chosen: run.Chosen, Residuals: run.Scores}
 	if r.Images, err = images(run.X); err != nil {
 		return nil, err
 	}

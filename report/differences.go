@@ -44,7 +44,7 @@ func orNothing(value string) string {
 // in JSON joined with dots.
 func (r *Run) causes() (map[string]string, error) {
 	c := *r
-	c.Cost, c.Spread, c.DataFit, c.Warnings = nil, nil, nil, nil
+	c.Cost, c.Spread, c.Starts, c.DataFit, c.Warnings = nil, nil, nil, nil, nil
 	text, err := c.Compact()
 	if err != nil {
 		return nil, err

@@ -44,6 +44,7 @@ type Run struct {
 
 	Cost     *Cost    `json:"cost,omitempty"`
 	Spread   *Spread  `json:"spread,omitempty"` // of several samples
+	Starts   *Starts  `json:"starts,omitempty"` // where one of several is chosen
 	DataFit  *DataFit `json:"data_fit,omitempty"`
 	Timings  *Timings `json:"timings,omitempty"`
 	Steps    []Step   `json:"steps,omitempty"`
@@ -168,10 +169,21 @@ type Sampler struct {
 	Parameters map[string]any `json:"parameters,omitempty"`
 }
 
-// Samples are the restorations that a result is the mean of, which differ in their random numbers alone.
+// Samples are the restorations that a result is the mean of, or one of, which differ in their random numbers alone.
 type Samples struct {
 	Number int `json:"number"`
 	First  int `json:"first"` // of all that the seed has, from 1
+	// Choose says by what one of them was chosen, ChosenByResidual; empty for the mean.
+	Choose string `json:"choose,omitempty"`
+}
+
+// ChosenByResidual is the choice of the sample with the smallest residual.
+const ChosenByResidual = "residual"
+
+// Starts says which sample was chosen.
+type Starts struct {
+	Chosen    int      `json:"chosen"`        // from 1
+	Residuals []Number `json:"residuals_rms"` // of all of them, before they were clipped
 }
 
 // Spread says how far samples are apart. The spread of a pixel is their standard deviation, its square unbiased,

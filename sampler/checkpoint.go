@@ -12,6 +12,8 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/gomlx/gomlx/pkg/core/dtypes"
+	"github.com/gomlx/gomlx/pkg/core/shapes"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/seed-0f004ec9/spgd/prior/checkpoint"
@@ -33,6 +35,7 @@ type Checkpoint struct {
 	Samples    int               `json:"samples,omitempty"` // how many there will be, if several
 	Sample     int               `json:"sample,omitempty"`  // the first in progress, from 0
 	Batch      int               `json:"batch,omitempty"`   // how many are computed at once at most, if several
+	Choose     bool              `json:"choose,omitempty"`  // that one of them is chosen
 	Tiles      string            `json:"tiles,omitempty"`   // how the denoiser's are cut, if they are
 	Inputs     Inputs            `json:"inputs"`
 
@@ -130,7 +133,7 @@ func (r *Run) identity() (*Checkpoint, error) {
 		Seed: r.job.Seed, Sample: r.sample, Inputs: *r.problem,
 	}
 	if r.samples > 1 {
-		c.Samples = r.samples
+		c.Samples, c.Choose = r.samples, r.job.Samples.Choose != nil
 	}
 	if r.course.batch > 1 {
 		c.Batch = r.course.batch
@@ -189,9 +192,12 @@ func (r *Run) resume(c *Checkpoint) error {
 		return err
 	}
 	kept := r.kept()
-	names := kept
-	if r.sample > 0 {
-		names = append(slices.Clone(kept), samplesMean, samplesSquares)
+	names := slices.Clone(kept)
+	switch {
+	case r.sample > 0 && c.Choose:
+		names = append(names, samplesBest, samplesScores)
+	case r.sample > 0:
+		names = append(names, samplesMean, samplesSquares)
 	}
 	for _, name := range names {
 		t, ok := c.State[name]
@@ -199,6 +205,9 @@ func (r *Run) resume(c *Checkpoint) error {
 		shape := r.driver.stateShape(r.images)
 		if slices.Contains(kept, name) {
 			shape = r.driver.shapeOf(r.sampler, name, r.batch)
+		}
+		if name == samplesScores {
+			shape = shapes.Make(dtypes.Float32, r.sample, r.images)
 		}
 		switch {
 		case !ok:
@@ -215,12 +224,18 @@ func (r *Run) resume(c *Checkpoint) error {
 		}
 	}
 	if r.sample > 0 {
-		host := func(t checkpoint.Tensor) *tensors.Tensor {
+		host := func(name string) *tensors.Tensor {
+			t := c.State[name]
+			delete(c.State, name)
 			return tensors.FromFlatDataAndDimensions(t.Data, t.Shape...)
 		}
-		r.mean, r.squares = host(c.State[samplesMean]), host(c.State[samplesSquares])
-		delete(c.State, samplesMean)
-		delete(c.State, samplesSquares)
+		if c.Choose {
+			r.scores = c.State[samplesScores].Data
+			delete(c.State, samplesScores)
+			r.best = host(samplesBest)
+		} else {
+			r.mean, r.squares = host(samplesMean), host(samplesSquares)
+		}
 	}
 	for _, name := range kept {
 		t, err := r.driver.engine.Make(func(data []float32) error { copy(data, c.State[name].Data); return nil }, c.State[name].Shape...)

@@ -126,10 +126,12 @@ type Progress struct {
 
 // Result is what a run returns.
 type Result struct {
-	X       *tensors.Tensor // the restored images, [N,H,W,C], not clipped; the mean of several samples
+	X       *tensors.Tensor // the restored images, [N,H,W,C], not clipped; the mean of several samples, or those chosen
 	X0hat   *tensors.Tensor // the last estimate of the clean images, [N,H,W,C], not clipped; nil of several samples
 	Spread  *tensors.Tensor // standard deviation of several samples about their mean, [N,H,W,C], unbiased in its square; nil of one
 	Samples int             // how many there are
+	Chosen  []int           // the sample, from 0, that was chosen for every image; nil where none was, see Samples.Choose
+	Scores  [][]float64     // by sample and image, by which it was
 	Records []StepRecord    // one per outer step, of all samples
 	Cost    Cost
 	Elapsed time.Duration // the whole run, compilation and what preceded a checkpoint included

@@ -44,6 +44,10 @@ type Samples struct {
 	// read until it returns. An error ends the run. A run that was resumed calls it for the samples that
 	// were not complete.
 	Each func(i int, r *Result) error
+	// Choose, if not nil, makes the result of every measurement the sample with the smallest number that Choose returns
+	// for it, rather than the mean: the residual, say, of a problem with several solutions, of which a mean is none. x
+	// is the sample, [N,H,W,C]. Of equal numbers the first counts.
+	Choose func(x *tensors.Tensor) ([]float64, error)
 }
 
 // Deterministic is implemented by samplers some of whose runs do not depend on the random numbers.
@@ -74,6 +78,8 @@ const imageChannels = 3
 const (
 	samplesMean    = "samples: mean"
 	samplesSquares = "samples: squares" // sum of the squared deviations from the mean
+	samplesBest    = "samples: best"
+	samplesScores  = "samples: scores" // of the complete samples, [samples,N], by which the best is chosen
 )
 
 // together is how many samples of n images are computed at once, of a number, where the job does not say. With tiles
@@ -93,6 +99,8 @@ type course struct {
 	sample  int // the first one in progress, from 0
 	// Of the samples that are complete, nil without any.
 	mean, squares *tensors.Tensor
+	best          *tensors.Tensor // instead, where one is chosen
+	scores        []float32       // of all images of every sample
 	y             *tensors.Tensor // the measurements, as often as there are samples in a batch
 
 	first   int          // the outer step to begin with
@@ -129,6 +137,9 @@ func newCourse(d *Driver, s Sampler, j Job, n int) (*course, error) {
 		}
 		if r.Sample < 0 || r.Sample >= c.samples {
 			return nil, fmt.Errorf("sampler: %w: it is of sample %d of %d", ErrCheckpoint, r.Sample+1, c.samples)
+		}
+		if r.Choose != (c.samples > 1 && j.Samples.Choose != nil) {
+			return nil, fmt.Errorf("sampler: %w: only one of the two runs chooses among its samples", ErrCheckpoint)
 		}
 		if r.Batch < 0 || r.Batch > c.samples {
 			return nil, fmt.Errorf("sampler: %w: it is of batches of %d samples of %d", ErrCheckpoint, r.Batch, c.samples)
@@ -186,6 +197,10 @@ func (j *Job) image(i int) uint32 {
 
 // tally are the tensors that complete samples leave behind.
 func (c *course) tally() map[string]*tensors.Tensor {
+	if c.best != nil {
+		n := c.best.Shape().Dimensions[0]
+		return map[string]*tensors.Tensor{samplesBest: c.best, samplesScores: tensors.FromFlatDataAndDimensions(slices.Clone(c.scores), len(c.scores)/n, n)}
+	}
 	if c.mean == nil {
 		return nil
 	}
@@ -202,7 +217,11 @@ func (c *course) take(r *Result, j Job) (*Result, error) {
 	c.records = append(c.records, r.Records...)
 	all := &Result{X: r.X, X0hat: r.X0hat, Samples: c.samples, Records: c.records, Cost: c.cost, Compile: c.compile}
 	if c.samples > 1 {
-		if err := c.add(r.X); err != nil {
+		fold := c.add
+		if j.Samples.Choose != nil {
+			fold = func(x *tensors.Tensor) error { return c.choose(x, j.Samples.Choose) }
+		}
+		if err := fold(r.X); err != nil {
 			return nil, err
 		}
 		free(r.X0hat)
@@ -211,7 +230,9 @@ func (c *course) take(r *Result, j Job) (*Result, error) {
 	if c.sample < c.samples {
 		return nil, nil
 	}
-	if c.samples > 1 {
+	if c.best != nil {
+		all.X, all.X0hat, all.Chosen, all.Scores = c.best, nil, c.leaders(), c.scoreTable()
+	} else if c.samples > 1 {
 		err := overwrite(c.squares, func(v []float32) {
 			for i := range v {
 				v[i] = float32(math.Sqrt(float64(v[i]) / float64(c.samples-1)))
@@ -224,6 +245,71 @@ func (c *course) take(r *Result, j Job) (*Result, error) {
 	}
 	all.Elapsed = time.Since(c.start)
 	return all, nil
+}
+
+// choose keeps the images of the next sample that have smaller scores than those before, in float32 as a checkpoint
+// keeps them. x becomes the course's.
+func (c *course) choose(x *tensors.Tensor, score func(x *tensors.Tensor) ([]float64, error)) error {
+	n := x.Shape().Dimensions[0]
+	scores, err := score(x)
+	if err != nil {
+		return err
+	}
+	if len(scores) != n {
+		return fmt.Errorf("sampler: %w: %d scores of %d images", ErrProblem, len(scores), n)
+	}
+	for i, v := range scores {
+		if v-v != 0 {
+			return fmt.Errorf("sampler: %w: sample %d of image %d has the score %g", ErrProblem, c.sample+1, i, v)
+		}
+		c.scores = append(c.scores, float32(v))
+	}
+	if c.best == nil {
+		c.best = x
+		return nil
+	}
+	defer free(x)
+	var failed error
+	err = x.ConstFlatData(func(flat any) {
+		failed = overwrite(c.best, func(best []float32) {
+			size := len(best) / n
+			for i, leader := range c.leaders() {
+				if leader == c.sample {
+					copy(best[i*size:][:size], flat.([]float32)[i*size:])
+				}
+			}
+		})
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return fmt.Errorf("sampler: choosing a sample: %w", err)
+	}
+	return nil
+}
+
+// scoreTable are the scores by sample and image.
+func (c *course) scoreTable() [][]float64 {
+	n := c.best.Shape().Dimensions[0]
+	table := make([][]float64, len(c.scores)/n)
+	for s := range table {
+		table[s] = make([]float64, n)
+		for i := range table[s] {
+			table[s][i] = float64(c.scores[s*n+i])
+		}
+	}
+	return table
+}
+
+// leaders are the samples with the smallest scores, by image.
+func (c *course) leaders() []int {
+	list := make([]int, c.best.Shape().Dimensions[0])
+	for s, row := range c.scoreTable() {
+		for i, v := range row {
+			if v < float64(c.scores[list[i]*len(list)+i]) {
+				list[i] = s
+			}
+		}
+	}
+	return list
 }
 
 // add takes the next sample into mean and squared deviations (Welford, Technometrics 4, 1962), both kept in

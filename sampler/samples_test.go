@@ -3,15 +3,18 @@ package sampler
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/gomlx/gomlx/pkg/core/tensors"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/prior/checkpoint"
 )
 
 // timeless are records of a sample as those of a run alone, without the time that steps took.
@@ -220,6 +223,66 @@ func TestResumeSamples(t *testing.T) {
 		c.change(&job)
 		if _, err := driver.Run(context.Background(), quick(), job); !errors.Is(err, ErrCheckpoint) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want ErrCheckpoint and %q", what, err, c.want)
+		}
+	}
+}
+
+// The sample with the smallest score is the result, image by image, and a run that goes on from any step chooses the
+// same.
+func TestChoose(t *testing.T) {
+	p := newProblem(t, 2)
+	driver := newDriver(t, p.prior, p.op)
+	p.job.XStart, p.job.Seed = nil, 5
+	var each [][]float32
+	job := p.job
+	job.Samples = Samples{Number: 3, Each: func(_ int, r *Result) error { each = append(each, flat(t, r.X)); return nil }}
+	mustRun(t, driver, quick(), job)
+	half := len(each[0]) / 2
+	scores := map[float32][]float64{} // by the first value, which tells samples apart
+	for s, list := range [][]float64{{0.5, 0.25}, {0.5, 0.125}, {0.25, 0.125}} {
+		scores[each[s][0]] = list
+	}
+	job.Samples.Choose = func(x *tensors.Tensor) ([]float64, error) { return scores[flat(t, x)[0]], nil }
+	var checkpoints []*Checkpoint
+	job.Observers = []Observer{ObserverFunc(func(s *Snapshot) error {
+		return s.Checkpoint(func(c *Checkpoint) error { checkpoints = append(checkpoints, c.Clone()); return nil })
+	})}
+	check := func(what string, got *Result) {
+		t.Helper()
+		x := flat(t, got.X)
+		if !slices.Equal(x[:half], each[2][:half]) || !slices.Equal(x[half:], each[1][half:]) {
+			t.Errorf("%s: the result is not the third sample of the first image and the second of the second", what)
+		}
+		if !slices.Equal(got.Chosen, []int{2, 1}) || !reflect.DeepEqual(got.Scores, [][]float64{{0.5, 0.25}, {0.5, 0.125}, {0.25, 0.125}}) || got.Spread != nil || got.X0hat != nil || got.Samples != 3 {
+			t.Errorf("%s: chosen %v by %v, %d samples", what, got.Chosen, got.Scores, got.Samples)
+		}
+	}
+	check("undisturbed", mustRun(t, driver, quick(), job))
+	job.Observers = nil
+	for k, c := range checkpoints {
+		job.Resume = c.Clone()
+		check(fmt.Sprintf("resumed after step %d", k), mustRun(t, driver, quick(), job))
+	}
+
+	for want, change := range map[string]func(j *Job){
+		"only one of the two runs chooses among its samples": func(j *Job) { j.Samples.Choose = nil },
+		`its state "samples: scores" is [1 1] with 1 values, want [1 2]`: func(j *Job) {
+			j.Resume.State[samplesScores] = checkpoint.Tensor{Shape: []int{1, 1}, Data: []float32{1}}
+		},
+		`its state "samples: best" is missing`: func(j *Job) { delete(j.Resume.State, samplesBest) },
+	} {
+		j := job
+		j.Resume = checkpoints[6].Clone()
+		change(&j)
+		if _, err := driver.Run(context.Background(), quick(), j); !errors.Is(err, ErrCheckpoint) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want ErrCheckpoint and %q", err, want)
+		}
+	}
+	job.Resume = nil
+	for want, list := range map[string][]float64{"1 scores of 2 images": {1}, "the score NaN": {1, math.NaN()}} {
+		job.Samples.Choose = func(*tensors.Tensor) ([]float64, error) { return list, nil }
+		if _, err := driver.Run(context.Background(), quick(), job); !errors.Is(err, ErrProblem) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want ErrProblem and %q", err, want)
 		}
 	}
 }

@@ -156,7 +156,7 @@ type jobRecord struct {
 	Reason string   `json:"reason,omitempty"`
 	Width  int      `json:"width,omitempty"`
 	Height int      `json:"height,omitempty"`
-	// Samples is how many the result is the mean of, if several.
+	// Samples is how many the result is the mean or one of, if several.
 	Samples int `json:"samples,omitempty"`
 }
 
@@ -170,7 +170,7 @@ func (p *plan) print(c *console) error {
 		for _, j := range p.jobs {
 			record := jobRecord{Input: j.input, Output: j.flags.output.path, Action: j.state, Reason: j.reason, Width: j.width, Height: j.height}
 			if j.flags.several() {
-				record.Samples = j.flags.samples
+				record.Samples = j.flags.number()
 			}
 			r.Jobs = append(r.Jobs, record)
 		}
@@ -182,7 +182,7 @@ func (p *plan) print(c *console) error {
 			text += fmt.Sprintf(", %dx%d", j.width, j.height)
 		}
 		if j.flags.several() {
-			text += ", " + plural(j.flags.samples, "sample")
+			text += ", " + plural(j.flags.number(), "sample")
 		}
 		if j.reason != "" {
 			text += ", " + j.reason

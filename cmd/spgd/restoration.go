@@ -203,6 +203,7 @@ func (r *restoration) finish(ctx context.Context, q *equipment) (err error) {
 		return err
 	}
 	r.takeSpread()
+	r.takeStarts()
 	cost := r.result.Run.Cost
 	r.record.Cost = &report.Cost{Forwards: cost.Forwards, VJPs: cost.VJPs, NFE: cost.NFE()}
 	r.record.DataFit, err = r.dataFit(ctx, q.Engine)
@@ -262,6 +263,9 @@ func (r *restoration) summary() string {
 	run, samples := r.record, ""
 	if run.Spread != nil {
 		samples = fmt.Sprintf(", mean of %d samples with a spread of %.4f", run.Samples.Number, float64(run.Spread.Mean))
+	}
+	if s := run.Starts; s != nil {
+		samples = fmt.Sprintf(", start %d of %d to %d by its residual", s.Chosen, run.Samples.First, run.Samples.First+run.Samples.Number-1)
 	}
 	return fmt.Sprintf("%s: %s, %dx%d%s, %d evaluations of the prior and %d with gradient in %s, residual %.4f (noise %s)%s",
 		run.Output.Path, run.Operator, run.Image.Width, run.Image.Height, samples, run.Cost.Forwards, run.Cost.VJPs, duration(float64(run.Timings.Total)),

@@ -29,6 +29,7 @@ const (
 // samplesOptions say how many restorations a result is the mean of, and what else becomes of them.
 type samplesOptions struct {
 	samples int
+	starts  int // of which the result is one
 	first   int
 	spread  string
 	keep    bool
@@ -37,6 +38,7 @@ type samplesOptions struct {
 // AddFlags adds them.
 func (o *samplesOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.samples, "samples", 1, fmt.Sprintf("restore `K` times (up to %d) with other random numbers and take the mean, see SAMPLES above", maxSamples))
+	f.IntVar(&o.starts, "starts", 1, fmt.Sprintf("restore `K` times (up to %d) with other random numbers and take the result that explains IN best, see\nSTARTS above", maxSamples))
 	f.IntVar(&o.first, "first-sample", 1, "`NUMBER` of the first sample of the seed to make")
 	f.StringVar(&o.spread, "spread", "", "write how far the samples are apart to `FILE`: a grey picture (.png), or numbers (.safetensors)")
 	f.BoolVar(&o.keep, "keep-samples", false, "write every sample beside OUT too, as OUT.sample-1.png and so on")
@@ -62,10 +64,19 @@ channel], in float32. The error is some times the spread, which is larger, and n
 --average=false: see docs/samples.md.
 
 Where every sample would be the same, as in denoising with a known --noise, one is made.
+
+STARTS
+Phase retrieval has other solutions than the picture, and a run from noise may end in one. --starts K makes
+K samples, and OUT is the one whose residual is the smallest; "spgd bench" does so for phase@0.05*4. A small
+residual does not prove it right, and the picture turned by 180 degrees has the same. --starts and
+--samples exclude each other: the mean of different solutions is none. --keep-samples writes every start.
 `
 
+// number is how many samples are made, to take the mean of them or one.
+func (o *samplesOptions) number() int { return max(o.samples, o.starts) }
+
 // several says whether there is more than one sample.
-func (o *samplesOptions) several() bool { return o.samples > 1 }
+func (o *samplesOptions) several() bool { return o.number() > 1 }
 
 // check checks the flags. The files that are written must be none of the others, nor of those that are read, files; these may
 // hold words that are no paths.
@@ -74,16 +85,22 @@ func (o *samplesOptions) check(output *outputOptions, others ...string) error {
 	switch {
 	case o.samples < 1 || o.samples > maxSamples:
 		return usagef("--samples %d: it must be 1 to %d", o.samples, maxSamples)
-	case o.first < 1 || o.first > most-o.samples+1:
-		return usagef("--first-sample %d: it must be 1 to %d", o.first, most-o.samples+1)
+	case o.starts < 1 || o.starts > maxSamples:
+		return usagef("--starts %d: it must be 1 to %d", o.starts, maxSamples)
+	case o.samples > 1 && o.starts > 1:
+		return usagef("--starts %d: a result is one of several starts or the mean of %d samples (--samples, --quality best)", o.starts, o.samples)
+	case o.first < 1 || o.first > most-o.number()+1:
+		return usagef("--first-sample %d: it must be 1 to %d", o.first, most-o.number()+1)
+	case o.starts > 1 && o.spread != "":
+		return usagef("--spread is of the samples that a result is the mean of, not of --starts")
 	case !o.several() && o.spread != "":
 		return usagef("--spread is of several samples: give --samples 2 or more")
 	case !o.several() && o.keep:
-		return usagef("--keep-samples is for several samples: give --samples 2 or more")
+		return usagef("--keep-samples is for several samples: give --samples 2 or more, or --starts")
 	}
 	others = append(others, output.path)
 	if o.keep {
-		for n := o.first; n < o.first+o.samples; n++ {
+		for n := o.first; n < o.first+o.number(); n++ {
 			path := output.samplePath(n)
 			if err := checkBeside("keep-samples", path, others); err != nil {
 				return err
@@ -112,17 +129,25 @@ func (o *outputOptions) samplePath(n int) string {
 // record is the samples' part of the record of a run, nil for the first one alone or where all are the
 // same.
 func (o *samplesOptions) record(same bool) *report.Samples {
-	if same || o.samples == 1 && o.first == 1 {
+	if same || !o.several() && o.first == 1 {
 		return nil
 	}
-	return &report.Samples{Number: o.samples, First: o.first}
+	s := &report.Samples{Number: o.number(), First: o.first}
+	if o.starts > 1 {
+		s.Choose = report.ChosenByResidual
+	}
+	return s
 }
 
 // repeated sets the flags to what an earlier run used.
 func (o *samplesOptions) repeated(r *report.Run) {
-	o.samples, o.first = 1, 1
-	if r.Samples != nil {
-		o.samples, o.first = r.Samples.Number, r.Samples.First
+	o.samples, o.starts, o.first = 1, 1, 1
+	if s := r.Samples; s != nil {
+		if o.first = s.First; s.Choose != "" {
+			o.starts = s.Number
+		} else {
+			o.samples = s.Number
+		}
 	}
 }
 
@@ -130,7 +155,10 @@ func (o *samplesOptions) repeated(r *report.Run) {
 func (r *restoration) settleSamples(m sampler.Sampler) error {
 	o := r.flags.samplesOptions
 	if !sampler.IsDeterministic(m) {
-		r.options.Samples, r.options.Images = o.samples, []uint32{sampler.SampleIndex(0, o.first-1)}
+		r.options.Images = []uint32{sampler.SampleIndex(0, o.first-1)}
+		if r.options.Samples = o.samples; o.starts > 1 {
+			r.options.Starts = o.starts
+		}
 		return nil
 	}
 	const why = "this restoration draws no random numbers (denoising with a known noise is one evaluation of the prior), so that every sample would be the same"
@@ -153,7 +181,7 @@ func (r *restoration) keepSamples(ctx context.Context, q *equipment) {
 	r.options.EachSample = func(i int, result *spgd.Result) error {
 		n := r.flags.first + i
 		one, flags, record := *r, *r.flags, *r.record
-		flags.samples, flags.first, flags.report = 1, n, ""
+		flags.samples, flags.starts, flags.first, flags.report = 1, 1, n, ""
 		record.Samples, record.Resumed = flags.samplesOptions.record(false), nil
 		one.flags, one.record = &flags, &record
 		one.result = &spgd.Result{Images: []*imageio.Image{result.Images[0].Clone()}, Run: result.Run}
@@ -235,6 +263,18 @@ func (r *restoration) takeSpread() {
 		r.spread = spread.Of(r.result.Spread[0])
 		r.record.Spread = r.spread.Summary()
 	}
+}
+
+// takeStarts notes which of several starts was chosen.
+func (r *restoration) takeStarts() {
+	if len(r.result.Chosen) == 0 {
+		return
+	}
+	s := &report.Starts{Chosen: r.flags.first + r.result.Chosen[0]}
+	for _, v := range r.result.Residuals {
+		s.Residuals = append(s.Residuals, report.Number(v[0]))
+	}
+	r.record.Starts = s
 }
 
 // ofSample names a sample of several, for what follows a step in a sentence; n counts from 0.

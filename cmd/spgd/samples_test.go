@@ -130,6 +130,62 @@ func TestSamples(t *testing.T) {
 	checkError(t, invoke(t, command(dir, "restore -q --from out.png photo.png --samples 2 -o out-again.png"+tiny)...), exitUsage, "--samples is not for --from")
 }
 
+// --starts makes the result the start with the smallest residual, as bench does, and all of it can be repeated.
+func TestStarts(t *testing.T) {
+	dir := resumeFiles(t)
+	writeImage(t, filepath.Join(dir, "square.png"), testImage(16, 16, 3), imageio.WriteOptions{})
+	const spec = " --method spgd:steps=3,warmup=1 --size 16 -q"
+	mustRun(t, command(dir, "bench square.png --task phase@0.05*3"+spec+tiny+" -o out-results")...)
+	cell := cells(t, filepath.Join(dir, "out-results"))[0]
+
+	mustRun(t, command(dir, fmt.Sprintf("degrade --task phase --noise 0.05 --seed %d square.png -q -o out-y.safetensors", cell.Draw))...)
+	line := fmt.Sprintf("restore out-y.safetensors --seed %d --steps 3 --warmup 1 --depth 16 --json"+tiny+" -q -o ", cell.Draw)
+	r := parseRun(t, mustRun(t, command(dir, line+"out.png --starts 3 --keep-samples --report out.html")...))
+	if r.Samples == nil || *r.Samples != (report.Samples{Number: 3, First: 1, Choose: report.ChosenByResidual}) || r.Cost.VJPs != 9 || r.Spread != nil || r.Starts == nil || len(r.Starts.Residuals) != 3 {
+		t.Fatalf("samples %+v, starts %+v, cost %+v", r.Samples, r.Starts, r.Cost)
+	}
+	least := 0
+	for i, v := range r.Starts.Residuals {
+		if math.Abs(float64(v-cell.Residuals[i])) > 1e-6 {
+			t.Errorf("start %d has the residual %g, in bench %g", i+1, v, cell.Residuals[i])
+		}
+		if v < r.Starts.Residuals[least] {
+			least = i
+		}
+	}
+	if r.Starts.Chosen != least+1 {
+		t.Errorf("start %d is chosen, %d has the smallest residual", r.Starts.Chosen, least+1)
+	}
+	for n := 1; n <= 3; n++ {
+		kept, _ := readImage(t, filepath.Join(dir, fmt.Sprintf("out.sample-%d.png", n)))
+		out, _ := readImage(t, filepath.Join(dir, "out.png"))
+		if same := slices.Equal(kept.Pix, out.Pix); same != (n == r.Starts.Chosen) {
+			t.Errorf("the result is start %d: %v, chosen is %d", n, same, r.Starts.Chosen)
+		}
+	}
+	if page := string(readBytes(t, filepath.Join(dir, "out.html"))); !strings.Contains(page, fmt.Sprintf("of which number %d has the smallest residual", r.Starts.Chosen)) || !strings.Contains(page, "of the first start") {
+		t.Error("the page does not say which start was chosen")
+	}
+	out := mustRun(t, command(dir, "restore --from out.png out-y.safetensors -o out-again.png"+tiny)...)
+	if !strings.Contains(out, ", identical to ") || !strings.Contains(out, fmt.Sprintf("start %d of 1 to 3 by its residual", r.Starts.Chosen)) {
+		t.Errorf("stdout %q", out)
+	}
+	// Starts 2 and 3 alone; and one is none to choose from.
+	two := parseRun(t, mustRun(t, command(dir, line+"out-2.png --starts 2 --first-sample 2")...))
+	if want := r.Starts.Residuals[1:]; !slices.Equal(two.Starts.Residuals, want) || two.Starts.Chosen < 2 {
+		t.Errorf("starts 2 and 3 are %+v, want %v", two.Starts, want)
+	}
+	if one := parseRun(t, mustRun(t, command(dir, line+"out-1.png --starts 1")...)); one.Starts != nil || one.Samples != nil {
+		t.Errorf("one start is %+v", one.Starts)
+	}
+	for args, want := range map[string]string{
+		"--starts 0": "--starts 0", "--starts 65": "1 to 64", "--starts 2 --samples 2": "mean of 2 samples", "--starts 2 --quality best": "--quality best",
+		"--starts 2 --spread out-s.png": "--spread", "--starts 3 --first-sample 255": "--first-sample 255: it must be 1 to 254",
+	} {
+		checkError(t, invoke(t, command(dir, line+"out-bad.png "+args)...), exitUsage, want)
+	}
+}
+
 // --quality best is several samples; where all would be the same it is one run, and says so.
 func TestQualityBest(t *testing.T) {
 	dir := resumeFiles(t)

@@ -79,7 +79,11 @@ func (r *Restoration) facts() []Fact {
 	}
 	list = append(list, Fact{Name: "Picture", Value: fmt.Sprintf("%d × %d", run.Image.Width, run.Image.Height), Note: "pixels"})
 	if s := run.Samples; s != nil && s.Number > 1 {
-		list = append(list, Fact{Name: "Samples", Value: strconv.Itoa(s.Number), Note: "of which the result is the mean"})
+		f := Fact{Name: "Samples", Value: strconv.Itoa(s.Number), Note: "of which the result is the mean"}
+		if c := run.Starts; c != nil {
+			f.Name, f.Note = "Starts", fmt.Sprintf("of which number %d has the smallest residual", c.Chosen)
+		}
+		list = append(list, f)
 	}
 	if c := run.Cost; c != nil {
 		list = append(list, Fact{Name: "Evaluations of the prior", Value: strconv.Itoa(c.NFE), Note: fmt.Sprintf("%d of them with gradient", c.VJPs)})
@@ -180,6 +184,9 @@ func (r *Restoration) trajectory() (*Section, error) {
 func ofFirst(run *report.Run) string {
 	if run.Samples == nil || run.Samples.Number == 1 {
 		return ""
+	}
+	if run.Samples.Choose != "" {
+		return " of the first start"
 	}
 	return " of the first sample"
 }

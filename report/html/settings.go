@@ -38,7 +38,7 @@ func Settings(run *report.Run) []Group {
 	if s := run.Sampler; s != nil {
 		pairs := sampler(s)
 		if n := run.Samples; n != nil {
-			pairs = append(pairs, "Samples", strconv.Itoa(n.Number), "First sample", strconv.Itoa(n.First))
+			pairs = append(pairs, "Samples", strconv.Itoa(n.Number), "First sample", strconv.Itoa(n.First), "Chosen by", n.Choose)
 		}
 		add("Method", pairs...)
 	}
