@@ -28,8 +28,8 @@ import (
 // result is the mean of all x0', weighted by 1/sigma^2. Of a linear operator it is brought to y as far as it is
 // further from it than the noise explains, see autoAgree.
 //
-// A run for a linear operator, or one that is an operator.Estimator, starts from an estimate, see
-// Builder.estimate. Where A is the identity, x = y
+// A run for a linear operator, or one that is an operator.Estimator or an operator.Starter, starts from an estimate,
+// see Builder.estimate and Run.search. Where A is the identity, x = y
 // is the state at sigma = sigma_y and y holds nothing more: the run is a single denoise step.
 const AutoStep = -1
 
@@ -43,6 +43,7 @@ type autoProblem struct {
 	floor    float64 // smallest regularisation of A A^T, see pinvScale
 	linear   bool
 	estimate bool    // the run starts from an estimate
+	searched bool    // which is that of an operator.Starter
 	entries  int     // of y that an image can influence
 	largest  float64 // eigenvalue of A A^T
 	same     bool    // A is the identity
@@ -67,7 +68,7 @@ func (s Settings) For(p Problem) Settings {
 		}
 		s.auto.floor = pinvScale(p.Operator)
 		s.auto.linear = p.Operator.Linear()
-		s.auto.estimate = hasEstimate(p.Operator)
+		s.auto.estimate, s.auto.searched = hasEstimate(p.Operator)
 		s.auto.entries, s.auto.largest = operator.Entries(p.Operator), largest(p.Operator)
 		s.auto.measured[0], s.auto.measured[1], s.auto.measured[2] = p.Operator.MeasurementSize()
 		s.auto.sigmaY = max(p.SigmaY, smallestNoise*math.Sqrt(largest(p.Operator)))
@@ -115,7 +116,7 @@ func (s SPGD) autoStages() []Stage {
 	warmup := autoWarmup
 	warmup.Inverse = s.auto.linear
 	stages := []Stage{warmup, autoFresh, autoStale}
-	if s.auto.estimate {
+	if s.auto.estimate && !s.auto.searched {
 		stages = append(stages, autoStart)
 	}
 	if s.auto.linear {
@@ -250,6 +251,8 @@ func (s SPGD) start(r *Run, noise float64) (err error) {
 	switch {
 	case s.auto.same:
 		_, err = r.Exec(autoSame.Name, nil)
+	case s.auto.searched:
+		err = r.search()
 	case s.auto.estimate:
 		_, err = r.Exec(autoStart.Name, Scalars{"lambda": noise / (gradientSpread * gradientSpread), "noise": estimateNoise})
 	}

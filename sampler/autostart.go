@@ -1,8 +1,12 @@
 package sampler
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/gomlx/gomlx/pkg/core/graph"
 
+	"github.com/seed-0f004ec9/spgd/internal/rng"
 	"github.com/seed-0f004ec9/spgd/operator"
 )
 
@@ -29,11 +33,56 @@ var autoStart = Stage{
 	},
 }
 
-// hasEstimate says whether the measurement gives an estimate to start from.
-func hasEstimate(op operator.Operator) bool {
-	_, ok := op.(operator.Estimator)
-	return ok || op.Linear()
+// hasEstimate says whether the measurement gives an estimate to start from, and whether it has to be searched for.
+func hasEstimate(op operator.Operator) (estimate, searched bool) {
+	if op.Linear() {
+		return true, false
+	}
+	_, estimate = op.(operator.Estimator)
+	if _, ok := op.(operator.Starter); ok && !estimate {
+		return true, true
+	}
+	return estimate, false
 }
+
+// search makes x what the operator finds, with the noise that it is now.
+func (r *Run) search() error {
+	op := r.driver.operator.(operator.Starter)
+	estimates := make([][]float32, r.batch)
+	err := r.driver.engine.View(r.job.Y, func(y []float32) error {
+		size := len(y) / r.batch
+		for i := range estimates {
+			if err := r.ctx.Err(); err != nil {
+				return err
+			}
+			stream := rng.New(r.job.Seed, r.imageIndex(i), searchStep, rng.XStart)
+			estimates[i] = op.Start(y[i*size:][:size], func() float64 { return stream.Between(0, 1) })
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	found := slices.Concat(estimates...)
+	x, err := r.driver.engine.Make(func(x []float32) error {
+		return r.driver.engine.View(r.state[StateX], func(noise []float32) error {
+			if len(found) != len(x) {
+				return fmt.Errorf("sampler: %w: the estimate of %s has %d values, want %d", ErrProblem, r.driver.operator.Name(), len(found), len(x))
+			}
+			for i, v := range found {
+				x[i] = v + estimateNoise*noise[i]
+			}
+			return nil
+		})
+	}, r.state[StateX].Shape().Dimensions...)
+	if err == nil {
+		r.set(StateX, x)
+	}
+	return err
+}
+
+// searchStep is the step of the search's random numbers: step 0 is that of the noise that x starts as.
+const searchStep = 1
 
 // estimate builds the image that a run starts from: for an operator that is not linear its own.
 func (b *Builder) estimate(lambda *Node) *Node {
