@@ -65,6 +65,8 @@ type Cell struct {
 	Status   Status         `json:"status"`
 	Reason   string         `json:"reason,omitempty"` // why it is not finished
 	Settings map[string]any `json:"settings,omitempty"`
+	// Estimated is the noise that the method was told, where that is not the task's.
+	Estimated *report.Number `json:"estimated_noise,omitempty"`
 
 	// Values are by measure; those that the image is too small for are left out.
 	Values   map[string]report.Number `json:"values,omitempty"`

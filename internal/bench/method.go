@@ -17,7 +17,8 @@ type Method struct {
 	Label string // for the tables
 	Name  string // as sampler.New takes it
 	// Set are settings by the names of sampler.Parameters; beside them every method takes "mean-of", the number
-	// of samples that its result is the mean of, and spgd "preset".
+	// of samples that its result is the mean of, and "noise", which is "auto" for the noise that is estimated from
+	// the measurement rather than the true one, and spgd "preset".
 	Set map[string]string
 }
 
@@ -26,6 +27,8 @@ const (
 	setPreset = "preset"
 	setSteps  = "steps"
 	setMean   = "mean-of" // "samples" is a parameter of LGD-MC
+	setNoise  = "noise"   // that the method is told: noiseAuto, or the task's
+	noiseAuto = "auto"
 )
 
 // ParseMethod reads NAME or NAME:SETTING=VALUE,SETTING=VALUE, which is its label too.
@@ -90,6 +93,7 @@ func (m Method) with(settings ...string) (Method, error) {
 func (m Method) settings() (map[string]string, error) {
 	set := maps.Clone(m.Set)
 	delete(set, setMean)
+	delete(set, setNoise)
 	name, ok := set[setPreset]
 	if !ok {
 		return set, nil
@@ -133,10 +137,23 @@ func (m Method) MeanOf() (int, error) {
 	return n, nil
 }
 
+// estimatesNoise says whether the method is told the noise that the measurement seems to have.
+func (m Method) estimatesNoise() (bool, error) {
+	switch text, set := m.Set[setNoise]; {
+	case set && text != noiseAuto:
+		return false, fmt.Errorf("bench: method %q: %w: %s is %q, want %s (the true noise is the task's)", m.Label, ErrSpec, setNoise, text, noiseAuto)
+	default:
+		return set, nil
+	}
+}
+
 // check says whether the method and its settings are known, with an operator that stands for its
 // task. That the method does not apply to it is no error.
 func (m Method) check(p sampler.Problem) error {
 	if _, err := m.MeanOf(); err != nil {
+		return err
+	}
+	if _, err := m.estimatesNoise(); err != nil {
 		return err
 	}
 	_, err := m.Sampler(p)

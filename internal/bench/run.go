@@ -190,7 +190,21 @@ func (r *Runner) compute(ctx context.Context, b *workbench, at place, c *Cell) e
 		c.Status, c.Reason = status, strings.TrimPrefix(err.Error(), "sampler: ")
 		return nil
 	}
-	method, err := at.method.Sampler(sampler.Problem{Operator: b.operator, SigmaY: at.task.Noise.Sigma})
+	sigma := at.task.Noise.Sigma
+	if estimate, err := at.method.estimatesNoise(); err != nil {
+		return err
+	} else if estimate {
+		found, err := b.measurement.EstimateNoise()
+		if errors.Is(err, measurement.ErrNoise) {
+			return end(Inapplicable, err)
+		}
+		if err != nil {
+			return err
+		}
+		sigma = found[0].Sigma
+		c.Estimated = (*report.Number)(&sigma)
+	}
+	method, err := at.method.Sampler(sampler.Problem{Operator: b.operator, SigmaY: sigma})
 	if errors.Is(err, sampler.ErrOperator) {
 		return end(Inapplicable, err)
 	}

@@ -176,6 +176,43 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// With noise=auto a method is told the estimate, as from a task with that noise, and the residual stays in units of the true one.
+func TestEstimatedNoise(t *testing.T) {
+	r := runner(t)
+	p := plan(t, []string{"denoise@0.1", "sr:4@0.1", "denoise@poisson:0.1"}, "spgd", "spgd:noise=auto")
+	list := kept(t, r, p)
+	for i := 0; i < len(list); i += 2 {
+		told, auto := list[i], list[i+1]
+		if told.Estimated != nil || told.Status != Finished || told.Key == auto.Key {
+			t.Errorf("told the noise: %+v", told)
+		}
+		if i >= 8 { // too few squares, or another model
+			if auto.Status != Inapplicable || auto.Reason == "" {
+				t.Errorf("%s: %+v", auto.Causes.Task, auto)
+			}
+			continue
+		}
+		if auto.Status != Finished || auto.Estimated == nil || *auto.Estimated == 0.1 || auto.Residual == told.Residual {
+			t.Errorf("estimated noise %v: %+v", auto.Estimated, auto)
+			continue
+		}
+		at := place{image: p.Images[i/4], task: p.Tasks[0], method: p.Methods[0][0], seed: p.Spec.Seeds[i/2%2]}
+		b := &workbench{}
+		defer b.close()
+		if err := b.prepare(context.Background(), r, at, auto.Draw); err != nil {
+			t.Fatal(err)
+		}
+		found, err := b.measurement.EstimateNoise()
+		if err != nil || report.Number(found[0].Sigma) != *auto.Estimated || auto.Settings["sigma-max"] != found[0].Sigma {
+			t.Errorf("the measurement's noise is %v (%v), the cell's %v, settings %v", found, err, *auto.Estimated, auto.Settings)
+		}
+	}
+	bad := Spec{Images: []string{"doc.go"}, Size: side, Tasks: []string{"denoise@0.1"}, Methods: []Method{{"x", "spgd", map[string]string{"noise": "0.1"}}}}
+	if _, err := NewPlan(bad, func(string) (*imageio.Image, error) { return photo(side, side, 1), nil }); !errors.Is(err, ErrSpec) {
+		t.Errorf("noise=0.1: %v, want ErrSpec", err)
+	}
+}
+
 // TestMeanOf: the mean of several samples is a method of its own, of a cost of its own.
 func TestMeanOf(t *testing.T) {
 	r := runner(t)
