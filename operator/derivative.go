@@ -45,7 +45,7 @@ func (d *Derivative) Apply(w *graph.Node) *graph.Node {
 // SolveNormal builds (A'^T A' + rho I)^-1 A'^T y for y of [N,h,w,c] and a scalar rho > 0, by a number of
 // steps of conjugate gradients: the step from x that explains y best if steps cost rho of their squared length.
 func (d *Derivative) SolveNormal(y, rho *graph.Node, steps int) *graph.Node {
-	return conjugateGradients(func(p *graph.Node) *graph.Node {
+	return ConjugateGradients(func(p *graph.Node) *graph.Node {
 		return graph.Add(d.Adjoint(d.Apply(p)), graph.Mul(rho, p))
-	}, d.Adjoint(y), steps)
+	}, d.Adjoint(y), steps, 1e-13)
 }

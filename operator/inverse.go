@@ -70,9 +70,9 @@ func Adjoint(op Operator, data []*graph.Node, y *graph.Node) *graph.Node {
 // Solve builds (A A^T + rho I)^-1 y for rho > 0, a scalar or a number per image, [N,1,1,1].
 func (v *BoundInverse) Solve(y, rho *graph.Node) *graph.Node {
 	if v.factors == nil {
-		return conjugateGradients(func(p *graph.Node) *graph.Node {
+		return ConjugateGradients(func(p *graph.Node) *graph.Node {
 			return graph.Add(v.op.Apply(v.data, v.Adjoint(p)), graph.Mul(rho, p))
-		}, y, cgSteps)
+		}, y, cgSteps, 1e-13)
 	}
 	s, _ := v.factors.Values(v.own)
 	c := graph.Div(v.factors.Left(v.own, y), graph.Add(graph.Mul(s, s), rho))
@@ -80,12 +80,11 @@ func (v *BoundInverse) Solve(y, rho *graph.Node) *graph.Node {
 }
 
 // PseudoInverse builds A^+ y, without the singular values below Cutoff times the largest. Without
-// Factors these are damped instead: it is A^T (A A^T + (Cutoff/3)^2 lambda I)^-1 y, lambda being that
-// of the operator's StepConstants.
+// Factors these are damped instead: it is A^T (A A^T + (Cutoff/3)^2 lambda I)^-1 y, lambda being its
+// NormSquared.
 func (v *BoundInverse) PseudoInverse(y *graph.Node) *graph.Node {
 	if v.factors == nil {
-		_, _, lambda := DefaultStepSize(v.op)
-		return v.Adjoint(v.Solve(y, graph.Scalar(y.Graph(), y.DType(), Cutoff*Cutoff/9*lambda)))
+		return v.Adjoint(v.Solve(y, graph.Scalar(y.Graph(), y.DType(), Cutoff*Cutoff/9*NormSquared(v.op))))
 	}
 	_, inverse := v.factors.Values(v.own)
 	return v.factors.RightBack(v.own, graph.Mul(inverse, v.factors.Left(v.own, y)))
@@ -127,15 +126,16 @@ func (s Spectrum) RightBack(c *graph.Node) *graph.Node { return s.factors.RightB
 // that an image's result does not depend on the others of its batch.
 const cgSteps = 30
 
-// conjugateGradients builds the solution of m x = b for a symmetric positive definite map m by a number
-// of steps, image by image (Hestenes and Stiefel, 1952). An image stops where its residual has fallen to rounding.
-func conjugateGradients(m func(*graph.Node) *graph.Node, b *graph.Node, steps int) *graph.Node {
+// ConjugateGradients builds the solution of m x = b, b of [N,h,w,c], for a symmetric positive definite map m by a number
+// of steps, image by image (Hestenes and Stiefel, 1952). An image stops where its squared residual has fallen to a part
+// of b's.
+func ConjugateGradients(m func(*graph.Node) *graph.Node, b *graph.Node, steps int, part float64) *graph.Node {
 	dot := func(a, b *graph.Node) *graph.Node {
 		return graph.InsertAxes(graph.ReduceSum(graph.Mul(a, b), 1, 2, 3), -1, -1, -1)
 	}
 	x, r, p := graph.ZerosLike(b), b, b
 	rr := dot(r, r)
-	floor := graph.AddScalar(graph.MulScalar(rr, 1e-13), 1e-30)
+	floor := graph.AddScalar(graph.MulScalar(rr, part), 1e-30)
 	for range steps {
 		mp := m(p)
 		going := graph.GreaterThan(rr, floor)

@@ -18,12 +18,13 @@ type StepSizer interface {
 // retrieval and 1 otherwise, the values published with SPGD, and 1/2 for denoising, which was not
 // published; lambda is the largest eigenvalue of
 // A^T A, computed for this operator. The operators that are not linear (phase retrieval and HDR)
-// use the published step itself, lambda = 1, and so does an operator without StepConstants, with
-// c = 1.
+// use the published step itself, lambda = 1. An operator without StepConstants has c = 1 and
+// lambda = NormSquared.
 func DefaultStepSize(op Operator) (stepSize, c, lambda float64) {
-	c, lambda = 1, 1
 	if s, ok := op.(StepSizer); ok {
 		c, lambda = s.StepConstants()
+	} else {
+		c, lambda = 1, NormSquared(op)
 	}
 	return c / lambda, c, lambda
 }
@@ -129,7 +130,15 @@ func axpy(y []float64, a float64, x []float64) {
 // Computations, section 10.3), started near the constant vector. It stops where a step changes the
 // value by less than 1e-7 of it, or after 60 steps.
 func largestEigenvalue(n int, apply func(dst, x []float64)) float64 {
-	const maxSteps, tolerance = 60, 1e-7
+	return largestEigenvalueKeeping(lanczosSteps, n, apply)
+}
+
+const lanczosSteps = 60
+
+// largestEigenvalueKeeping is largestEigenvalue with orthogonalisation against the last vectors of the iteration
+// only, as many as are kept.
+func largestEigenvalueKeeping(kept, n int, apply func(dst, x []float64)) float64 {
+	const maxSteps, tolerance = lanczosSteps, 1e-7
 	start := rng.New(0, 0, 0, rng.Diagnostic)
 	v := make([]float64, n)
 	for i := range v {
@@ -140,7 +149,7 @@ func largestEigenvalue(n int, apply func(dst, x []float64)) float64 {
 	lambda := 0.0
 	for range min(n, maxSteps) {
 		norm := math.Sqrt(dot(v, v))
-		if len(basis) > 0 {
+		if len(alpha) > 0 {
 			if norm <= 1e-12*lambda {
 				break
 			}
@@ -149,7 +158,7 @@ func largestEigenvalue(n int, apply func(dst, x []float64)) float64 {
 		for i := range v {
 			v[i] /= norm
 		}
-		basis = append(basis, v)
+		basis = append(basis[max(0, len(basis)-kept+1):], v)
 		next := make([]float64, n)
 		apply(next, v)
 		alpha = append(alpha, dot(next, v))

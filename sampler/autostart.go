@@ -49,7 +49,7 @@ func hasEstimate(op operator.Operator) (estimate, searched bool) {
 func (r *Run) search() error {
 	op := r.driver.operator.(operator.Starter)
 	estimates := make([][]float32, r.batch)
-	err := r.driver.engine.View(r.job.Y, func(y []float32) error {
+	err := r.driver.engine.View(r.y, func(y []float32) error {
 		size := len(y) / r.batch
 		for i := range estimates {
 			if err := r.ctx.Err(); err != nil {
@@ -102,26 +102,10 @@ var autoSame = Stage{
 // smoothEstimate builds the minimiser. Every image stops where its residual has fallen to rounding.
 func smoothEstimate(b *Builder, lambda *Node) *Node {
 	adjoint := func(v *Node) *Node { return operator.Adjoint(b.operator, b.data, v) }
-	// normal is (A^T A + lambda grad^T grad) x, half the gradient of the sum without y.
-	normal := func(x *Node) *Node {
+	// (A^T A + lambda grad^T grad) x is half the gradient of the sum without y.
+	return operator.ConjugateGradients(func(x *Node) *Node {
 		return graph.Add(adjoint(b.Apply(x)), graph.Mul(lambda, roughness(x)))
-	}
-	x := graph.ZerosLike(b.State(StateX))
-	r := adjoint(b.Y())
-	p, rr := r, dot(r, r)
-	floor := graph.AddScalar(graph.MulScalar(rr, 1e-12), 1e-30)
-	for range estimateSteps {
-		hp := normal(p)
-		going := graph.ConvertDType(graph.GreaterThan(rr, floor), rr.DType())
-		share := func(a, b *Node) *Node { return graph.Mul(going, graph.Div(a, graph.MaxScalar(b, 1e-30))) }
-		alpha := perImage(share(rr, dot(p, hp)))
-		x = graph.Add(x, graph.Mul(alpha, p))
-		r = graph.Sub(r, graph.Mul(alpha, hp))
-		next := dot(r, r)
-		p = graph.Add(r, graph.Mul(perImage(share(next, rr)), p))
-		rr = next
-	}
-	return x
+	}, adjoint(b.Y()), estimateSteps, 1e-12)
 }
 
 // roughness is grad^T grad x: along each axis twice a pixel less its two neighbours, the edge's being itself.

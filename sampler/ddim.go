@@ -83,12 +83,5 @@ func pinvScale(op operator.Operator) float64 {
 	return operator.Cutoff * operator.Cutoff / 9 * largest(op)
 }
 
-// largest is the largest eigenvalue of A^T A. For an operator that is not linear it is a bound of
-// that of its derivative: HDR doubles values, phase retrieval halves them.
-func largest(op operator.Operator) float64 {
-	if !op.Linear() {
-		return 4
-	}
-	_, _, lambda := operator.DefaultStepSize(op)
-	return lambda
-}
+// largest is the largest eigenvalue of A^T A, or for an operator that is not linear of its derivative's.
+func largest(op operator.Operator) float64 { return operator.NormSquared(op) }
