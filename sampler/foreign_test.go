@@ -3,7 +3,6 @@ package sampler
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"testing"
 
@@ -167,7 +166,7 @@ func TestAutoForeignNonlinear(t *testing.T) {
 		if first == nil {
 			first = x
 		} else if e := relative(x, double(first)); e > 1e-2 {
-			t.Error(fmt.Sprintf("in another unit the result differs by %.3g", e))
+			t.Errorf("in another unit the result differs by %.3g", e)
 		}
 	}
 }
