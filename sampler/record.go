@@ -148,6 +148,12 @@ func (r *Result) Split() ([]*Result, error) {
 		for k := range r.Records {
 			one.Records = append(one.Records, r.Records[k].of(i, 1))
 		}
+		if r.Chosen != nil {
+			one.Chosen = []int{r.Chosen[i]}
+		}
+		for _, scores := range r.Scores {
+			one.Scores = append(one.Scores, scores[i:i+1])
+		}
 		var errs [3]error
 		one.X, errs[0] = imageAt(r.X, i)
 		one.X0hat, errs[1] = imageAt(r.X0hat, i)

@@ -256,6 +256,13 @@ func TestChoose(t *testing.T) {
 		if !slices.Equal(got.Chosen, []int{2, 1}) || !reflect.DeepEqual(got.Scores, [][]float64{{0.5, 0.25}, {0.5, 0.125}, {0.25, 0.125}}) || got.Spread != nil || got.X0hat != nil || got.Samples != 3 {
 			t.Errorf("%s: chosen %v by %v, %d samples", what, got.Chosen, got.Scores, got.Samples)
 		}
+		ones, err := got.Split()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second := ones[1]; !slices.Equal(flat(t, second.X), x[half:]) || !slices.Equal(second.Chosen, []int{1}) || !reflect.DeepEqual(second.Scores, [][]float64{{0.25}, {0.125}, {0.125}}) {
+			t.Errorf("%s: of the second image alone chosen %v by %v", what, second.Chosen, second.Scores)
+		}
 	}
 	check("undisturbed", mustRun(t, driver, quick(), job))
 	job.Observers = nil
