@@ -194,20 +194,30 @@ func (p *plan) print(c *console) error {
 	return c.printf("%s\n", p.summary())
 }
 
-// makeFolders makes the folders of the outputs that are to be written, and checks that they can be
+// makeFolders makes the folders of the outputs that are to be written, locks them, and checks that they can be
 // written into.
-func (p *plan) makeFolders() error {
-	checked := map[string]bool{}
+func (p *plan) makeFolders(locks *folderLocks) error {
+	var folders []string
+	checked := map[string]*job{}
 	for _, j := range p.jobs {
 		dir := filepath.Dir(j.flags.output.path)
-		if j.state != jobRestore || checked[dir] {
-			continue
+		if j.state == jobRestore && checked[dir] == nil {
+			checked[dir], folders = j, append(folders, dir)
 		}
-		checked[dir] = true
+	}
+	for _, dir := range folders { // nothing is made if another run has one of them
+		if err := locks.takeExisting(dir); err != nil {
+			return err
+		}
+	}
+	for _, dir := range folders {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return as(errOutput, fmt.Errorf("folder %s cannot be made: %w", dir, err))
 		}
-		if err := j.flags.output.checkFile(); err != nil {
+		if err := locks.takeExisting(dir); err != nil {
+			return err
+		}
+		if err := checked[dir].flags.output.checkFile(); err != nil {
 			return err
 		}
 	}

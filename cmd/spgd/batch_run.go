@@ -61,6 +61,14 @@ func runBatch(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagS
 	if err != nil {
 		return err
 	}
+	locks := &folderLocks{output: o.output.path}
+	defer locks.release()
+	if !o.batch.dryRun {
+		// Before the plan, which depends on what another run has done.
+		if err := locks.takeExisting(o.output.path); err != nil {
+			return err
+		}
+	}
 	p, err := newPlan(c, o, f, args, q)
 	if err != nil {
 		return err
@@ -70,11 +78,11 @@ func runBatch(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagS
 	}
 	c.logf("%s", p.summary())
 	c.lines = true
-	if err := p.makeFolders(); err != nil {
+	if err := p.makeFolders(locks); err != nil {
 		return err
 	}
 	b := &batch{plan: p, console: c, options: o, progress: newBatchProgress(c, p.jobs)}
-	if b.log, err = o.openBatchLog(); err != nil {
+	if b.log, err = o.openBatchLog(locks); err != nil {
 		return err
 	}
 	if b.log != nil {
@@ -105,7 +113,7 @@ func runBatch(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagS
 }
 
 // openBatchLog opens the log, nil if there is no place for one.
-func (o *restoreOptions) openBatchLog() (*jsonLog, error) {
+func (o *restoreOptions) openBatchLog(locks *folderLocks) (*jsonLog, error) {
 	path := o.batch.log
 	if path == "" {
 		if o.output.path == "" {
@@ -113,6 +121,9 @@ func (o *restoreOptions) openBatchLog() (*jsonLog, error) {
 		}
 		if err := os.MkdirAll(o.output.path, 0o755); err != nil {
 			return nil, as(errOutput, fmt.Errorf("folder %s cannot be made: %w", o.output.path, err))
+		}
+		if err := locks.takeExisting(o.output.path); err != nil {
+			return nil, err
 		}
 		path = filepath.Join(o.output.path, batchLog)
 	}

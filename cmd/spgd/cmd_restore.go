@@ -119,7 +119,8 @@ changed since, is made again. Files there that spgd restore did not write are ne
 without --overwrite: the command ends before it does anything. --dry-run says what would be done.
 A picture that fails does not keep the others from being restored: failures are listed at the
 end, with the exit status 9, and tried again by the next run. After an interruption, or a
-crash, the same command goes on. For each picture a line is printed, with --json a JSON object,
+crash, the same command goes on. While it runs, another run that would write to OUTDIR ends before it touches
+anything, with the exit status 7. For each picture a line is printed, with --json a JSON object,
 which OUTDIR/` + batchLog + ` keeps.
 
 --manifest FILE takes the inputs from a file in JSON Lines, an object for each picture:

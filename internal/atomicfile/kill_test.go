@@ -17,7 +17,17 @@ import (
 // childPath and childWay are the environment of a process that writes one file until it is killed.
 const childPath, childWay = "SPGD_TEST_WRITE", "SPGD_TEST_WRITE_NAMED"
 
+// childLocks is the environment of a process that locks a folder until it is killed.
+const childLocks = "SPGD_TEST_LOCK"
+
 func TestMain(m *testing.M) {
+	if folder := os.Getenv(childLocks); folder != "" {
+		if _, err := LockFolder(folder); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		time.Sleep(time.Hour)
+	}
 	if path := os.Getenv(childPath); path != "" {
 		if os.Getenv(childWay) != "" {
 			unnamed = func(string) (*os.File, error) { return nil, errors.ErrUnsupported }

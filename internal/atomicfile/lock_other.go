@@ -1,11 +1,10 @@
-//go:build !(darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd)
+//go:build !(darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd || windows)
 
 package atomicfile
 
 import "os"
 
-// closeBeforeRename says that an open file can neither be renamed nor removed. On Windows this is
-// what tells a temporary file in use from a stale one.
+// closeBeforeRename says that an open file can neither be renamed nor removed, which some systems may not allow.
 const closeBeforeRename = true
 
 // lock has nothing to do.
