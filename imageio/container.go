@@ -68,6 +68,7 @@ func jpegSegments(data []byte) iter.Seq2[byte, []byte] {
 }
 
 const (
+	jpegSOF2 = 0xc2
 	jpegEOI  = 0xd9
 	jpegSOS  = 0xda
 	jpegAPP1 = 0xe1

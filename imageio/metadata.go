@@ -21,7 +21,7 @@ func ReadMetadata(path string) (map[string]string, error) {
 		return nil, fmt.Errorf("imageio: %w", err)
 	}
 	defer f.Close()
-	data, err := readAll(f, path)
+	data, err := readAll(f, path, 0)
 	if err != nil {
 		return nil, err
 	}

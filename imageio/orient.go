@@ -6,11 +6,11 @@ func orient(m *Image, orientation int) *Image {
 	if orientation <= 1 || orientation > 8 {
 		return m
 	}
-	transposed := orientation >= 5
-	out := New(m.Height, m.Width, m.Channels)
-	if transposed {
-		out = New(m.Width, m.Height, m.Channels)
+	height, width := m.Height, m.Width
+	if orientation >= 5 { // transposed
+		height, width = width, height
 	}
+	out := New(height, width, m.Channels)
 	for y := range out.Height {
 		for x := range out.Width {
 			sy, sx := y, x

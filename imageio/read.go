@@ -74,9 +74,10 @@ type Info struct {
 
 // ReadOptions say how a picture is read. The zero value is what Read does.
 type ReadOptions struct {
-	// Check, if not nil, is given the picture's size, in pixels as stored, before the pixels are
-	// decoded; its error is returned as it is.
-	Check func(height, width int) error
+	// Check, if not nil, is given the picture's size, in pixels as stored, and about the number of bytes that
+	// decoding takes at most beyond what it holds by then, before the pixels are decoded; its error is
+	// returned as it is.
+	Check func(height, width, bytes int) error
 	// Raw leaves the values as they are stored, whatever profile the file has: for a picture of
 	// numbers rather than colours, such as a mask.
 	Raw bool
@@ -94,10 +95,14 @@ func ReadWith(path string, o ReadOptions) (*Image, Info, error) {
 		return nil, Info{}, fmt.Errorf("imageio: %w", err)
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err == nil && st.IsDir() {
-		return nil, Info{}, fmt.Errorf("imageio: %s is a directory, not an image", path)
+	size := 0
+	if st, err := f.Stat(); err == nil {
+		if st.IsDir() {
+			return nil, Info{}, fmt.Errorf("imageio: %s is a directory, not an image", path)
+		}
+		size = int(min(st.Size(), MaxBytes))
 	}
-	return decodeReader(f, path, o)
+	return decodeReader(f, path, size, o)
 }
 
 // Decode reads a PNG, JPEG or WebP picture to the end of r. The image has one channel if the
@@ -106,10 +111,11 @@ func ReadWith(path string, o ReadOptions) (*Image, Info, error) {
 // converted to sRGB if it has another ICC profile: colours outside sRGB's gamut then leave [-1,1].
 // A file that is truncated or damaged, has no pixels or more than MaxPixels, is an error.
 func Decode(r io.Reader) (*Image, Info, error) {
-	return decodeReader(r, "input", ReadOptions{})
+	return decodeReader(r, "input", 0, ReadOptions{})
 }
 
-func decodeReader(r io.Reader, name string, o ReadOptions) (*Image, Info, error) {
+// decodeReader decodes a file of about a number of bytes, 0 if that is not known.
+func decodeReader(r io.Reader, name string, size int, o ReadOptions) (*Image, Info, error) {
 	b := bufio.NewReader(r)
 	// A film or an endless device is refused by its beginning, not after a gigabyte of it. A shorter
 	// file and an error in reading are left to what follows.
@@ -118,22 +124,24 @@ func decodeReader(r io.Reader, name string, o ReadOptions) (*Image, Info, error)
 			return nil, Info{}, fmt.Errorf("%w: %s %w", ErrFormat, name, err)
 		}
 	}
-	data, err := readAll(b, name)
+	data, err := readAll(b, name, size)
 	if err != nil {
 		return nil, Info{}, err
 	}
 	return decode(data, name, o)
 }
 
-func readAll(r io.Reader, name string) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
-	if err != nil {
+// readAll reads to the end, at once if the size is right.
+func readAll(r io.Reader, name string, size int) ([]byte, error) {
+	var data bytes.Buffer
+	data.Grow(size + bytes.MinRead) // which ReadFrom wants to be free at the end
+	if _, err := data.ReadFrom(io.LimitReader(r, MaxBytes+1)); err != nil {
 		return nil, fmt.Errorf("imageio: %s: %w", name, err)
 	}
-	if len(data) > MaxBytes {
+	if data.Len() > MaxBytes {
 		return nil, fmt.Errorf("%w: %s has more than %d bytes", ErrTooLarge, name, MaxBytes)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 func decode(data []byte, name string, o ReadOptions) (*Image, Info, error) {
@@ -157,7 +165,7 @@ func decode(data []byte, name string, o ReadOptions) (*Image, Info, error) {
 			name, len(data), cfg.Width, cfg.Height)
 	}
 	if o.Check != nil {
-		if err := o.Check(cfg.Height, cfg.Width); err != nil {
+		if err := o.Check(cfg.Height, cfg.Width, decodingBytes(format, data, cfg)); err != nil {
 			return nil, Info{}, err
 		}
 	}

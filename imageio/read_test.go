@@ -507,7 +507,7 @@ func TestReadStopsEarly(t *testing.T) {
 	}
 	refusal := errors.New("no")
 	var h, w int
-	_, _, err := ReadWith(path, ReadOptions{Check: func(height, width int) error {
+	_, _, err := ReadWith(path, ReadOptions{Check: func(height, width, _ int) error {
 		h, w = height, width
 		return refusal
 	}})

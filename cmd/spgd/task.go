@@ -178,15 +178,15 @@ type picture struct {
 	path string
 }
 
-// bytesPerPixel is about what a picture takes while it is decoded, turned upright and copied into a
-// measurement. It is measured; what is computed with the picture is checked on its own.
-const bytesPerPixel = 64
+// bytesPerPixel is what a picture takes when it is copied into a measurement. What is computed with it is checked on
+// its own.
+const bytesPerPixel = 3 * 4
 
 func readPicture(path string) (*picture, error) { return readWith(path, imageio.ReadOptions{}) }
 
 func readWith(path string, o imageio.ReadOptions) (*picture, error) {
-	o.Check = func(height, width int) error {
-		return cpu.CheckMemory(height * width * bytesPerPixel)
+	o.Check = func(height, width, bytes int) error {
+		return cpu.CheckMemory(bytes + height*width*bytesPerPixel)
 	}
 	img, info, err := imageio.ReadWith(path, o)
 	if err != nil {
