@@ -81,6 +81,39 @@ func cover(length, side, overlap, multiple int) (tile int, spans []span) {
 	return tile, spans
 }
 
+// Shifted is another grid of tiles of the same shape for the same image, with one tile more along every axis
+// that has several: where neighbours of the one grid blend, pixels lie in the middle of a tile of the
+// other, and over as many pixels. So what borders do can be told from what the image does there.
+func (t *Tiling) Shifted() *Tiling {
+	s := *t
+	s.rows = shift(t.rows, t.Height, t.TileHeight, t.Overlap)
+	s.columns = shift(t.columns, t.Width, t.TileWidth, t.Overlap)
+	return &s
+}
+
+// shift places tiles halfway between others, and the first and the last where they were. These blend with their
+// new neighbours over as many pixels as with their old ones, and have no weight beyond.
+func shift(spans []span, length, tile, overlap int) []span {
+	n := len(spans)
+	if n == 1 {
+		return spans
+	}
+	shared := func(i int) int { return spans[i].start + tile - spans[i+1].start }
+	middle := func(i int) int { return (spans[i].start + spans[i+1].start) / 2 }
+	shifted := []span{{0, make([]float32, middle(0)+shared(0))}}
+	for i := range n - 1 {
+		shifted = append(shifted, span{middle(i), make([]float32, tile)})
+	}
+	last := middle(n-2) + tile - shared(n-2)
+	shifted = append(shifted, span{last, make([]float32, length-last)})
+	for p := range length {
+		blend(shifted, p, overlap, length)
+	}
+	shifted[0].weight = append(shifted[0].weight, make([]float32, tile-len(shifted[0].weight))...)
+	shifted[n] = span{length - tile, append(make([]float32, tile-len(shifted[n].weight)), shifted[n].weight...)}
+	return shifted
+}
+
 func unity(n int) []float32 {
 	w := make([]float32, n)
 	for i := range w {

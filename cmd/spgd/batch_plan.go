@@ -2,14 +2,18 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/spf13/pflag"
 
+	"github.com/seed-0f004ec9/spgd/engine/cpu"
 	"github.com/seed-0f004ec9/spgd/report"
 )
 
@@ -229,8 +233,9 @@ func (p *plan) makeFolders(locks *folderLocks) error {
 // some 3 %, for 1.7 times the memory; larger ones gain next to nothing.
 const smallShare = 128 * 128
 
-// parallel is how many pictures are restored at once, each by how many threads.
-func (p *plan) parallel(o *restoreOptions) (jobs, threads int) {
+// parallel is how many pictures are restored at once, each by how many threads. takes is how many bytes one takes, and
+// asked only if it matters.
+func (p *plan) parallel(o *restoreOptions, takes func() int) (jobs, threads int) {
 	cores := o.threads
 	if cores == 0 {
 		cores = runtime.GOMAXPROCS(0)
@@ -241,15 +246,49 @@ func (p *plan) parallel(o *restoreOptions) (jobs, threads int) {
 			largest = max(largest, j.pixels())
 		}
 	}
-	if jobs = o.batch.jobs; jobs == 0 {
+	jobs = min(o.batch.jobs, p.restore)
+	if o.batch.jobs == 0 {
 		threads = min(max(1, largest/smallShare), cores)
-		jobs = min(cores/threads, fitting(largest, o.memoryOptions.limit()))
+		if jobs = min(cores/threads, p.restore); jobs > 1 {
+			// What does not fit even alone is refused for itself.
+			jobs = min(jobs, (o.memoryOptions.limit()-cpu.ResidentMemory())/max(1, takes()))
+		}
 	}
-	jobs = max(1, min(jobs, p.restore))
+	jobs = max(1, jobs)
 	return jobs, max(1, cores/jobs)
 }
 
-// fitting is how many restorations of pictures of this size fit into a number of bytes. One with
-// natural-small takes about 4 KB a pixel and a third of a GB, by measurement from 64x64 to 512x512; what
-// does not fit is cut into tiles or refused for itself.
-func fitting(pixels, limit int) int { return limit / (1<<28 + 1<<12*pixels) }
+// takes is the most bytes that one of the restorations takes, beyond what the program holds: by the largest
+// picture with each task and method that can be restored at all.
+func (p *plan) takes(q *equipment) (bytes int) {
+	type kind struct{ task, method string }
+	asked := map[kind]bool{}
+	for _, j := range slices.SortedStableFunc(slices.Values(p.jobs), func(a, b *job) int { return b.pixels() - a.pixels() }) {
+		k := kind{j.flags.task.Name, j.flags.method}
+		if j.state != jobRestore || asked[k] {
+			continue
+		}
+		if b, err := j.takesAlone(q); err == nil {
+			asked[k], bytes = true, max(bytes, b)
+		}
+	}
+	return bytes
+}
+
+// takesAlone is what the picture's restoration takes.
+func (j *job) takesAlone(q *equipment) (bytes int, err error) {
+	r := *j.restoration
+	r.console = &console{stdout: io.Discard, stderr: io.Discard, quiet: true}
+	if err := r.open(); err != nil {
+		return 0, err
+	}
+	if _, _, _, err := r.chooseMethod(); err != nil {
+		return 0, err
+	}
+	sides, err := r.flags.sides(q.denoiser, r.problem.Operator)
+	if err != nil {
+		return 0, err
+	}
+	_, bytes, err = q.restorer.Fit(r.problem.Measurement, r.settings, r.options, math.MaxInt, sides...)
+	return bytes, err
+}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
+
+	"github.com/seed-0f004ec9/spgd/engine/cpu"
+	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
@@ -118,22 +124,79 @@ func TestOutputNames(t *testing.T) {
 	}
 }
 
-// TestParallel: large pictures have all threads, small ones share them, and what was asked for counts.
+// TestParallel: large pictures have all threads, small ones share them and the memory, and what was asked for counts.
 func TestParallel(t *testing.T) {
+	const plenty = 1 << 40
 	for _, c := range []struct {
 		side, pictures, threads, jobs int
+		room                          float64 // for this many
 		want                          [2]int
 	}{
-		{64, 10, 2, 0, [2]int{2, 1}}, {128, 10, 2, 0, [2]int{2, 1}}, {256, 10, 2, 0, [2]int{1, 2}}, {1000, 10, 8, 0, [2]int{1, 8}},
-		{64, 3, 8, 0, [2]int{3, 2}}, {256, 10, 8, 0, [2]int{2, 4}}, {64, 1, 8, 0, [2]int{1, 8}}, {256, 10, 2, 4, [2]int{4, 1}}, {64, 10, 8, 1, [2]int{1, 8}}, {64, 0, 2, 0, [2]int{1, 2}},
+		{64, 10, 2, 0, plenty, [2]int{2, 1}}, {128, 10, 2, 0, plenty, [2]int{2, 1}}, {256, 10, 2, 0, plenty, [2]int{1, 2}}, {1000, 10, 8, 0, plenty, [2]int{1, 8}},
+		{64, 3, 8, 0, plenty, [2]int{3, 2}}, {256, 10, 8, 0, plenty, [2]int{2, 4}}, {64, 1, 8, 0, plenty, [2]int{1, 8}}, {256, 10, 2, 4, plenty, [2]int{4, 1}}, {64, 10, 8, 1, plenty, [2]int{1, 8}}, {64, 0, 2, 0, plenty, [2]int{1, 2}},
+		{64, 10, 8, 0, 5.5, [2]int{5, 1}}, {64, 10, 8, 0, 1.5, [2]int{1, 8}}, {64, 10, 8, 0, 0.5, [2]int{1, 8}}, {64, 10, 8, 4, 0.5, [2]int{4, 2}},
 	} {
 		p := &plan{restore: c.pictures}
 		for range c.pictures {
 			p.jobs = append(p.jobs, &job{state: jobRestore, height: c.side, width: c.side})
 		}
 		o := &restoreOptions{engineOptions: engineOptions{threads: c.threads}, batch: batchOptions{jobs: c.jobs}}
-		if jobs, threads := p.parallel(o); !slices.Equal([]int{jobs, threads}, c.want[:]) {
-			t.Errorf("%d pictures of %dx%d, %d threads, --jobs %d: %d at once with %d threads, want %v", c.pictures, c.side, c.side, c.threads, c.jobs, jobs, threads, c.want)
+		const room = 1 << 38
+		o.memory = fmt.Sprintf("%dB", cpu.ResidentMemory()+room)
+		asked := false
+		takes := func() int { asked = true; return int(room / c.room) }
+		if jobs, threads := p.parallel(o, takes); !slices.Equal([]int{jobs, threads}, c.want[:]) || asked && jobs == c.jobs {
+			t.Errorf("%d pictures of %dx%d, %d threads, --jobs %d, memory for %g: %d at once with %d threads, want %v", c.pictures, c.side, c.side, c.threads, c.jobs, c.room, jobs, threads, c.want)
 		}
+	}
+}
+
+// TestPlanTakes: what a folder's restorations take one by one is what the one that takes the most announces, whatever is
+// broken among them.
+func TestPlanTakes(t *testing.T) {
+	dir := t.TempDir()
+	for name, side := range map[string]int{"small": 16, "large": 96, "middle": 48} {
+		writeImage(t, filepath.Join(dir, name+".png"), testImage(side, side, 3), imageio.WriteOptions{})
+	}
+	prior := filepath.Join(dir, "tiny.safetensors")
+	writeCheckpoint(t, prior, nil)
+	takes := func(names ...string) int {
+		t.Helper()
+		c := &console{stdout: io.Discard, stderr: io.Discard, quiet: true}
+		args := []string{"-o", filepath.Join(dir, "out"), "--task", "inpaint", "--mask", "random:0.5", "--prior", prior, "--tile", "off"}
+		q, err := equip(engineOptions{threads: 1, device: "cpu", precision: "f32"}, priorOptions{prior: prior}, budget{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer q.Close()
+		if _, _, err := q.prior(); err != nil {
+			t.Fatal(err)
+		}
+		p := &plan{}
+		for _, name := range names {
+			o := &restoreOptions{}
+			f := pflag.NewFlagSet("picture", pflag.ContinueOnError)
+			o.AddFlags(f)
+			if err := f.Parse(args); err != nil {
+				t.Fatal(err)
+			}
+			j, err := o.job(c, f, &manifestLine{}, source{path: filepath.Join(dir, name+".png")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			j.inspect(q, &fileHashes{})
+			p.jobs = append(p.jobs, j)
+		}
+		return p.takes(q)
+	}
+	large, small := takes("large"), takes("small")
+	if large < small+96*96*100 {
+		t.Errorf("96x96 pixels take %d bytes, 16x16 %d", large, small)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "broken.png"), readBytes(t, filepath.Join(dir, "large.png"))[:2000], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if all := takes("small", "broken", "large", "middle"); all != large {
+		t.Errorf("all take %d bytes, the largest %d", all, large)
 	}
 }

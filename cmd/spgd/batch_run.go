@@ -95,7 +95,7 @@ func runBatch(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagS
 		q.memory = o.memoryOptions.budget(1)
 		return b.run(ctx, []*equipment{q})
 	}
-	jobs, threads := p.parallel(o)
+	jobs, threads := p.parallel(o, func() int { return p.takes(q) })
 	engine := o.engineOptions
 	engine.threads = threads
 	memory := o.memoryOptions.budget(jobs)

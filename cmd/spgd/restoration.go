@@ -121,6 +121,15 @@ func (r *restoration) open() (err error) {
 	return nil
 }
 
+// chooseMethod settles the method and the options for it.
+func (r *restoration) chooseMethod() (method sampler.Sampler, log string, record *report.Sampler, err error) {
+	r.options = spgd.Options{Seed: r.flags.seed, Progress: r.progress}
+	if method, log, record, err = r.flags.choose(r.set, r.problem.Measurement, &r.settings, &r.options); err == nil {
+		err = r.settleSamples(method)
+	}
+	return method, log, record, err
+}
+
 // prepare settles the method and makes the record, which --from compares with the earlier one.
 func (r *restoration) prepare(q *equipment) error {
 	denoiser, priorRecord, err := q.prior()
@@ -129,12 +138,8 @@ func (r *restoration) prepare(q *equipment) error {
 	}
 	p, c := r.problem, r.console
 	r.load = time.Since(r.start)
-	r.options = spgd.Options{Seed: r.flags.seed, Progress: r.progress}
-	method, methodLog, samplerRecord, err := r.flags.choose(r.set, p.Measurement, &r.settings, &r.options)
+	method, methodLog, samplerRecord, err := r.chooseMethod()
 	if err != nil {
-		return err
-	}
-	if err := r.settleSamples(method); err != nil {
 		return err
 	}
 	if err := r.loadCheckpoint(); err != nil {
