@@ -21,13 +21,68 @@ func TestTilingPartitionOfUnity(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		image, ones := make([]float32, c[0]*c[1]), slices.Repeat([]float32{1}, g.Size())
-		for i := range g.Tiles() {
-			g.AddWeighted(image, ones, i, 1)
+		for _, g := range []*Tiling{g, g.Shifted()} {
+			image, ones := make([]float32, c[0]*c[1]), slices.Repeat([]float32{1}, g.Size())
+			for i := range g.Tiles() {
+				g.AddWeighted(image, ones, i, 1)
+			}
+			for i, v := range image {
+				if v != 1 {
+					t.Fatalf("%v: the weights of %d tiles at row %d, column %d sum up to %g", c, g.Tiles(), i/c[1], i%c[1], v)
+				}
+			}
 		}
-		for i, v := range image {
-			if v != 1 {
-				t.Fatalf("%v: the weights at row %d, column %d sum up to %g", c, i/c[1], i%c[1], v)
+	}
+}
+
+// A shifted grid has tiles of the same shape inside the image, one more along an axis with several, and where the
+// neighbours of one grid blend along an axis, pixels have one tile in the other.
+func TestTilingShifted(t *testing.T) {
+	blends := func(spans []span, p int) bool {
+		n := 0
+		for _, s := range spans {
+			if at := p - s.start; at >= 0 && at < len(s.weight) && s.weight[at] > 0 {
+				n++
+			}
+		}
+		return n > 1
+	}
+	for _, c := range [][5]int{{512, 360, 256, 0, 8}, {112, 192, 112, 32, 16}, {1000, 768, 256, 48, 16}} {
+		g, err := NewTiling(c[0], c[1], c[2], c[3], c[4])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := g.Shifted()
+		if s.TileHeight != g.TileHeight || s.TileWidth != g.TileWidth {
+			t.Errorf("%v: tiles of %dx%d for tiles of %dx%d", c, s.TileWidth, s.TileHeight, g.TileWidth, g.TileHeight)
+		}
+		for _, axis := range []struct {
+			length, tile int
+			of, shifted  []span
+		}{{c[0], g.TileHeight, g.rows, s.rows}, {c[1], g.TileWidth, g.columns, s.columns}} {
+			if more := len(axis.shifted) - len(axis.of); len(axis.of) > 1 && more != 1 || len(axis.of) == 1 && more != 0 {
+				t.Errorf("%v: %d tiles in place of %d along an axis of %d", c, len(axis.shifted), len(axis.of), axis.length)
+			}
+			for _, s := range axis.shifted {
+				if s.start < 0 || s.start+len(s.weight) > axis.length || len(s.weight) != axis.tile {
+					t.Errorf("%v: a tile from %d to %d along an axis of %d", c, s.start, s.start+len(s.weight), axis.length)
+				}
+			}
+			borders := [2]int{}
+			for p := range axis.length {
+				a, b := blends(axis.of, p), blends(axis.shifted, p)
+				if a && b {
+					t.Errorf("%v: pixel %d of an axis of %d is at a border of both grids", c, p, axis.length)
+				}
+				if a {
+					borders[0]++
+				}
+				if b {
+					borders[1]++
+				}
+			}
+			if n := len(axis.of); n > 1 && (borders[0] == 0 || borders[1] < borders[0]) {
+				t.Errorf("%v: %d and %d pixels of an axis of %d are at borders", c, borders[0], borders[1], axis.length)
 			}
 		}
 	}
