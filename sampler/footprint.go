@@ -34,11 +34,20 @@ func (d *Driver) footprint(s Sampler, n, limit int) (bytes int, known bool, err 
 		return 0, false, err
 	}
 	f := footprint{}
+	begins := 0 // of first stages, whose temporary values are given back before the others' are there
 	for _, st := range s.Stages() {
+		peak, temporary := f.peak, f.temporary
+		if st.First && d.large(n) {
+			f.peak, f.temporary = 0, 0
+		}
 		if err := f.stage(d, s, st, n); err != nil {
 			return 0, false, err
 		}
-		bytes = f.peak + f.temporary + f.packed + f.tables
+		if st.First && d.large(n) {
+			begins = max(begins, f.peak+f.temporary)
+			f.peak, f.temporary = peak, temporary
+		}
+		bytes = max(begins, f.peak+f.temporary) + f.packed + f.tables
 		if bytes += bytes/20 + overhead; bytes > limit {
 			break
 		}

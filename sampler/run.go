@@ -198,6 +198,9 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 			return nil, err
 		}
 	}
+	if st.First && r.driver.large(r.batch) {
+		r.driver.engine.Trim() // what only this stage needed, before the rest of the state is made
+	}
 	reports := r.reports(values, p.reported)
 	return reports, r.account(st, p.reported, reports)
 }
@@ -359,16 +362,12 @@ func hosted(dims []int, view func(f func(data []float32) error) error) (t *tenso
 
 // results collects what the run returns for every sample, and lets the state go.
 func (r *Run) results() ([]*Result, error) {
-	bytes := 0
-	for name, t := range r.state {
-		if t != nil && t.Ok() {
-			bytes += int(t.Shape().Memory())
-		}
+	for name := range r.state {
 		if name != StateX && name != StateX0hat {
 			r.set(name, nil)
 		}
 	}
-	if bytes >= largeState {
+	if r.driver.large(r.batch) {
 		r.driver.engine.Trim()
 	}
 	out := make([]*Result, r.inProgress())
@@ -395,9 +394,9 @@ func (r *Run) results() ([]*Result, error) {
 	return out, nil
 }
 
-// largeState is the size in bytes from which on memory that a run has used is given back before its
-// results are copied: another run of such a size makes little of fetching it again.
-const largeState = 32 << 20
+// large says whether memory that a run for n images has used is given back after its first stage, and
+// before its results are copied: a run of such a size makes little of fetching it again.
+func (d *Driver) large(n int) bool { return d.stateShape(n).Memory() >= 4<<20 }
 
 // release frees the state, and the noise of what has not been run.
 func (r *Run) release() {

@@ -108,6 +108,7 @@ func (b *Backend) Trim() {
 func (b *Backend) drain() {
 	b.recycled.clear()
 	b.arena, b.strips, b.sums = nil, kernel.ScratchMemory{}, nil
+	b.arenaBytes = 0 // the next one is for what runs from now on, as memory that was in use before is cleared, and so touched
 }
 
 // BufferShape returns the shape of a buffer that was not finalized.
