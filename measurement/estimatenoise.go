@@ -3,7 +3,6 @@ package measurement
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/seed-0f004ec9/spgd/operator"
 )
@@ -77,25 +76,23 @@ type samples struct {
 
 // noise is the noise of a picture.
 func (s samples) noise() (e NoiseEstimate, ok bool) {
-	squares := s.squares(false)
-	if len(squares) < leastSquares {
-		squares = s.squares(true)
+	known, squares := s.squares(false)
+	if squares < leastSquares {
+		known, squares = s.squares(true)
 	}
-	if len(squares) < leastSquares {
+	if squares < leastSquares {
 		return e, false
 	}
-	each := s.deviation(squares, func(p []float32) []float64 {
-		v := make([]float64, len(p))
+	each := s.deviation(known, squares, s.c, func(v []float64, p []float32) {
 		for i, x := range p {
 			v[i] = float64(x)
 		}
-		return v
 	})
 	e.Sigma = each
 	if s.c == 3 && !s.grey() {
-		colour := s.deviation(squares, func(p []float32) []float64 {
+		colour := s.deviation(known, squares, 2, func(v []float64, p []float32) {
 			r, g, b := float64(p[0]), float64(p[1]), float64(p[2])
-			return []float64{(r - float64(2*g) + b) / math.Sqrt(6), (r - b) / math.Sqrt2}
+			v[0], v[1] = (r-float64(2*g)+b)/math.Sqrt(6), (r-b)/math.Sqrt2
 		})
 		if e.Correlated = colour < independent*each; !e.Correlated {
 			e.Sigma = colour
@@ -115,39 +112,69 @@ func (s samples) grey() bool {
 	return true
 }
 
-// squares are the numbers of the upper left pixels of the squares of 2x2 known pixels, on the picture's
-// whole or without those that may have been clipped.
-func (s samples) squares(clipped bool) []int {
-	good := make([]bool, s.h*s.w)
-	for i := range good {
-		good[i] = s.keep == nil || s.keep[i]
+// squares says which pixels are known, on the picture's whole or without those that may have been clipped, and
+// counts the squares of 2x2 known pixels.
+func (s samples) squares(clipped bool) (known []bool, count int) {
+	known = make([]bool, s.h*s.w)
+	for i := range known {
+		known[i] = s.keep == nil || s.keep[i]
 		for _, v := range s.y[i*s.c:][:s.c] {
-			good[i] = good[i] && (clipped || v != -1 && v != 1)
+			known[i] = known[i] && (clipped || v != -1 && v != 1)
 		}
 	}
-	var found []int
+	s.each(known, func(int) { count++ })
+	return known, count
+}
+
+// each calls f with the number of the upper left pixel of every square of 2x2 known pixels.
+func (s samples) each(known []bool, f func(p int)) {
 	for i := range s.h - 1 {
 		for j := range s.w - 1 {
-			if p := i*s.w + j; good[p] && good[p+1] && good[p+s.w] && good[p+s.w+1] {
-				found = append(found, p)
+			if p := i*s.w + j; known[p] && known[p+1] && known[p+s.w] && known[p+s.w+1] {
+				f(p)
 			}
 		}
 	}
-	return found
 }
 
-// deviation is the standard deviation of the entries of of(pixel), by the diagonal differences of squares.
-func (s samples) deviation(squares []int, of func(pixel []float32) []float64) float64 {
-	at := func(p int) []float64 { return of(s.y[p*s.c:][:s.c]) }
-	var d []float64
-	for _, p := range squares {
-		a, b, c, e := at(p), at(p+1), at(p+s.w), at(p+s.w+1)
-		for k := range a {
-			d = append(d, math.Abs(a[k]-b[k]-c[k]+e[k])/2)
+// deviation is the standard deviation of n functions of a pixel that of computes, by the diagonal differences of
+// squares.
+func (s samples) deviation(known []bool, squares, n int, of func(v []float64, pixel []float32)) float64 {
+	values := make([]float64, 4*n)
+	a, b, c, e := values[:n], values[n:2*n], values[2*n:3*n], values[3*n:]
+	at := func(v []float64, p int) { of(v, s.y[p*s.c:][:s.c]) }
+	return ranked(squares*n/2, func(yield func(float64)) {
+		s.each(known, func(p int) {
+			at(a, p)
+			at(b, p+1)
+			at(c, p+s.w)
+			at(e, p+s.w+1)
+			for k := range a {
+				yield(math.Abs(a[k]-b[k]-c[k]+e[k]) / 2)
+			}
+		})
+	}) / 0.6744897501960817
+}
+
+// ranked is the value that k of the others, which are not negative, come before. It looks at 16 of their bits at a time, from
+// the highest on, and keeps none of them: a photograph has a hundred million.
+func ranked(k int, values func(yield func(float64))) float64 {
+	bits := uint64(0) // of the value, as far as they are known
+	for shift := 48; shift >= 0; shift -= 16 {
+		counts := make([]int, 1<<16)
+		values(func(v float64) {
+			if b := math.Float64bits(v) >> shift; b>>16 == bits {
+				counts[b&0xffff]++
+			}
+		})
+		next := 0
+		for next < len(counts)-1 && k >= counts[next] {
+			k -= counts[next]
+			next++
 		}
+		bits = bits<<16 | uint64(next)
 	}
-	slices.Sort(d)
-	return d[len(d)/2] / 0.6744897501960817
+	return math.Float64frombits(bits)
 }
 
 // opposite is the noise of amplitudes, frequency zero being at row h/2 and column w/2.
