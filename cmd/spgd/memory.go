@@ -88,6 +88,9 @@ func (r *restoration) fit(q *equipment) error {
 			sides[0] = t.Side
 		}
 	}
+	if 4*len(r.problem.Y) >= 4<<20 {
+		debug.FreeOSMemory() // what reading has left behind
+	}
 	room, base := q.memory.room(q.Held())
 	var bytes int
 	r.options.Tile, bytes, err = q.restorer.Fit(r.problem.Measurement, r.settings, r.options, room, sides...)

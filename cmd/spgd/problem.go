@@ -90,6 +90,7 @@ func (o *restoreOptions) readDegraded(path string) (*problem, error) {
 	if o.task.Drawn() {
 		p.warnings = append(p.warnings, fmt.Sprintf("%s is drawn from the seed %d, which fits only a picture that was degraded with the same draw", m.Operator.Name(), o.seed))
 	}
+	pic.Image = nil // whose pixels the measurement has, or nobody needs any more
 	if pic.Alpha != nil {
 		h, w := m.Operator.ImageSize()
 		if p.alpha, err = resized(pic.Alpha, h, w); err != nil {
