@@ -519,7 +519,7 @@ func TestSettingsFor(t *testing.T) {
 		sigmaY   float64
 		max, min float64
 	}{
-		{sr, 0.001, 1, 0.05}, {sr, 0.05, 1, 0.2}, {sr, 10, 80, 40}, {phase, 0.05, 10, 0.05}, {denoise, 0.2, 0.2, 0.1}, {denoise, 0, 10, 0.05},
+		{sr, 0.001, 1, 0.05}, {sr, 0.05, 1, 0.2}, {sr, 10, 80, 40}, {phase, 0.05, 1, 0.05}, {denoise, 0.2, 0.2, 0.1}, {denoise, 0, 10, 0.05},
 	} {
 		p := Problem{c.op, c.sigmaY}
 		s := DefaultSettings().For(p)

@@ -125,9 +125,10 @@ func TestDCDPSteps(t *testing.T) {
 	checkSteps(t, m, nil, 2e-5, func() func(*reference, vec) vec {
 		return func(r *reference, u vec) vec {
 			buffer := make(vec, len(u))
+			_, singular, _ := r.op.decompose()
 			for range 7 {
 				buffer = buffer.scaled(0.9).plus(2, r.at(r.residual(u)))
-				u = u.plus(-0.05, buffer)
+				u = u.plus(-0.05/(singular[0]*singular[0]), buffer)
 			}
 			x := u.plus(r.sigma(), r.z(len(u)))
 			levels := Poly7(4, r.sigma(), 0.01)
