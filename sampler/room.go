@@ -13,8 +13,7 @@ import (
 // On an accelerator, of whose programs the memory is known only once XLA has compiled them, tiles and batches follow
 // from an estimate of what the network's VJP takes, and a batch that does not fit after all is halved.
 
-// fillPixels is how many pixels keep an accelerator busy: 8 images of 256x256, from where on PyTorch's time for
-// an image hardly falls on an H100.
+// fillPixels is how many pixels are taken to keep an accelerator busy: 8 images of 256x256, a guess until it is measured.
 const fillPixels = 8 << 16
 
 // fill is how many times n images or tiles of h x w are evaluated at once: on the CPU once, since a single one keeps
