@@ -67,10 +67,9 @@ func examplePhoto(t *testing.T) *imageio.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	photo := imageio.New(side, side, 3)
-	y0, x0 := (whole.Height-side)/2, (whole.Width-side)/2
-	for y := range side {
-		copy(photo.Pix[y*side*3:][:side*3], whole.Pix[((y0+y)*whole.Width+x0)*3:])
+	photo, err := imageio.CenterCrop(whole, side, side)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return photo
 }

@@ -149,10 +149,9 @@ func middle(t *testing.T, path string, height, width int) *imageio.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img := imageio.New(height, width, 3)
-	y0, x0 := (whole.Height-height)/2, (whole.Width-width)/2
-	for y := range height {
-		copy(img.Pix[y*width*3:][:width*3], whole.Pix[((y0+y)*whole.Width+x0)*3:])
+	img, err := imageio.CenterCrop(whole, height, width)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return img
 }
