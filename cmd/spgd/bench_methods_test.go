@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -217,6 +218,28 @@ func TestBenchResumed(t *testing.T) {
 	if r := invoke(t, args...); r.code != exitOutput && r.code != exitOK || r.code == exitOutput && !strings.Contains(r.errOut, "another process") {
 		t.Errorf("exit code %d: %s", r.code, r.errOut)
 	}
+}
+
+// TestBenchWith: what another folder has is taken, and not computed; a folder without cells is an error.
+func TestBenchWith(t *testing.T) {
+	dir, _ := benchFolder(t)
+	args := []string{"bench", filepath.Join(dir, "a.png"), "--size", "32", "--task", "denoise@0.1", "--nfe", "8", "--prior", filepath.Join(dir, "prior.safetensors"),
+		"--method", "spgd", "--no-timing"}
+	out, both := filepath.Join(dir, "out"), filepath.Join(dir, "both")
+	mustRun(t, append(args, "-o", out)...)
+	journal := filepath.Join(out, benchJournal)
+	data := readBytes(t, journal)
+	program := regexp.MustCompile(`"program":"[^"]*"`)
+	writeBytes(t, journal, program.ReplaceAll(data, []byte(`"program":"another build"`)))
+	args = append(args, "--method", "dps", "-o", both)
+	if got := invoke(t, append(args, "--with", out)...); got.code != exitOK || !strings.Contains(got.errOut, "2 cells, 1 of them kept already") ||
+		!strings.Contains(got.out, "program another build") || !strings.Contains(got.out, "1 cell of spgd") {
+		t.Errorf("exit %d, %s\n%s", got.code, got.errOut, got.out)
+	}
+	if lines := bytes.Count(readBytes(t, filepath.Join(both, benchJournal)), []byte("\n")); lines != 1 {
+		t.Errorf("the folder has %d cells, want the one that was computed", lines)
+	}
+	checkError(t, invoke(t, append(args, "--with", dir)...), exitInput, benchJournal)
 }
 
 // TestBenchExample: the example's file is understood, and its images are there.

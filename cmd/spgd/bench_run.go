@@ -117,6 +117,12 @@ func (o *benchOptions) journal(c *console) (*bench.Journal, error) {
 	if j.Torn() {
 		c.logf("the last line of %s was not whole and is dropped", path)
 	}
+	for _, folder := range o.with {
+		if err := j.Lend(filepath.Join(folder, benchJournal)); err != nil {
+			j.Close()
+			return nil, as(errInput, err)
+		}
+	}
 	return j, nil
 }
 

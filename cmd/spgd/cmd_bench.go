@@ -35,6 +35,7 @@ type benchOptions struct {
 	priorOptions
 	suite, reference        string
 	tasks, methods, weights []string
+	with                    []string
 	size, seeds, nfe        int
 	output, report          string
 	noTiming, pictures      bool
@@ -53,6 +54,8 @@ func (o *benchOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.nfe, "nfe", 0, "evaluations `NUMBER` of the prior that every method gets, as near as its steps allow (default its\n"+
 		"authors' steps)")
 	addLPIPS(f, &o.weights)
+	f.StringArrayVar(&o.with, "with", nil, "`FOLDER` of another benchmark, whose cells of the same input and settings count as computed, whatever\n"+
+		"build or machine they are from; may be given several times")
 	f.BoolVar(&o.pictures, "pictures", false, "keep the restored pictures in FOLDER/"+benchPictures+", and show some of them on the page of --report")
 	f.StringVar(&o.report, "report", "", "`FILE` for a web page with the tables and the images")
 	f.BoolVar(&o.noTiming, "no-timing", false, "leave times and memory out of the tables, which are then the same whenever the cells were computed")
@@ -83,6 +86,10 @@ tables are made of the cells alone, and written to ` + benchMarkdown + `, ` + be
 Each image and seed has its own mask, kernel, noise and start, which all methods share;
 "spgd degrade" and "spgd restore" with the cell's draw_seed repeat them.
 
+Another version of the program, or another kind of processor, computes every cell anew. --with FOLDER takes
+those that are in FOLDER, for a table of several builds or machines: it tells which methods' cells are from
+where. What is in -o counts first, then the first FOLDER that has a cell.
+
 A method that does not apply to a task, or diverges, is reported in the tables.
 
 TASKS
@@ -104,7 +111,8 @@ MEASURES
 		Example: `  spgd bench photos --suite linear --method spgd --method ddnm+ --seeds 3 -o results
   spgd bench a.png b.png --task sr:4@0.01 --method spgd --method spgd:adm=off --nfe 60
   spgd bench photos --task sr:4@0.01 --method spgd --method spgd:mean-of=4 --method dps:mean-of=4
-  spgd bench compare.yaml -o results`,
+  spgd bench compare.yaml -o results
+  spgd bench compare.yaml -o both --with results --with results-of-another-machine`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runBench(cmd.Context(), c, &o, cmd.Flags(), args)

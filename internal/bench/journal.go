@@ -19,6 +19,7 @@ type Journal struct {
 	file  *os.File // nil if nothing is kept
 	path  string
 	cells map[string]Cell
+	lent  map[string]Cell // of other journals, by their Causes.anywhere
 	torn  bool
 }
 
@@ -70,9 +71,19 @@ func (j *Journal) load() error {
 	return nil
 }
 
-// read takes the cells of a file's lines and returns the length of those that are whole. Only the
-// last line may be torn: it may lack its end, or (where the disk kept a part of it) hold anything.
+// read takes the cells of the file.
 func (j *Journal) read(data []byte) (whole int, err error) {
+	return cells(j.path, data, func(c Cell) error {
+		if _, known := j.cells[c.Key]; !known {
+			j.cells[c.Key] = c
+		}
+		return nil
+	})
+}
+
+// cells visits the cells of a file's lines and returns the length of those that are whole. Only the
+// last line may be torn: it may lack its end, or (where the disk kept a part of it) hold anything.
+func cells(path string, data []byte, visit func(Cell) error) (whole int, err error) {
 	for n := 1; whole < len(data); n++ {
 		line := data[whole:]
 		end := bytes.IndexByte(line, '\n')
@@ -84,10 +95,10 @@ func (j *Journal) read(data []byte) (whole int, err error) {
 			if whole+end+1 == len(data) {
 				return whole, nil
 			}
-			return 0, fmt.Errorf("bench: %s: %w: line %d is not a cell, and not the last line: remove it by hand to go on", j.path, ErrJournal, n)
+			return 0, fmt.Errorf("bench: %s: %w: line %d is not a cell, and not the last line: remove it by hand to go on", path, ErrJournal, n)
 		}
-		if _, known := j.cells[c.Key]; !known {
-			j.cells[c.Key] = c
+		if err := visit(c); err != nil {
+			return 0, err
 		}
 		whole += end + 1
 	}

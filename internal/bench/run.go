@@ -84,7 +84,11 @@ func (r *Runner) Missing(p *Plan) (int, error) {
 	n := 0
 	err := p.places(func(at place) error {
 		c, err := at.start(r.Base)
-		if _, known := r.Journal.Cell(c.Key); !known {
+		if err != nil {
+			return err
+		}
+		_, known, err := r.Journal.Find(c)
+		if !known {
 			n++
 		}
 		return err
@@ -102,8 +106,8 @@ func (r *Runner) Run(ctx context.Context, p *Plan) error {
 		if err != nil {
 			return err
 		}
-		if _, known := r.Journal.Cell(c.Key); known {
-			return nil
+		if _, known, err := r.Journal.Find(c); known || err != nil {
+			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err

@@ -15,7 +15,8 @@ type Table struct {
 	Seeds     []uint64 `json:"seeds"`
 	NFE       int      `json:"nfe,omitempty"` // asked for; 0 for every method's own
 	Reference string   `json:"reference"`
-	Causes    Causes   `json:"causes"` // those that all cells share
+	Causes    Causes   `json:"causes"`            // those that all cells share but for Origins
+	Origins   []Origin `json:"origins,omitempty"` // of the cells that something else computed
 	Columns   []Column `json:"columns"`
 	Groups    []Group  `json:"groups"`
 	Rules     []string `json:"rules"` // how the numbers are to be read
@@ -105,7 +106,7 @@ type unit struct {
 	values map[string]float64
 }
 
-// NewTable makes the table. It returns an error if the journal lacks a cell of the plan. Without
+// NewTable makes the table. It returns an error if the journal has no cell, of its own or lent, for a place of the plan. Without
 // timing, it is the same bytes for cells computed at another time.
 func NewTable(p *Plan, base Causes, measures []metric.Measure, j *Journal, timing bool) (*Table, error) {
 	cells := make([][][][]Cell, len(p.Tasks)) // task, method, image, seed
@@ -124,7 +125,10 @@ func NewTable(p *Plan, base Causes, measures []metric.Measure, j *Journal, timin
 		if err != nil {
 			return err
 		}
-		known, ok := j.Cell(c.Key)
+		known, ok, err := j.Find(c)
+		if err != nil {
+			return err
+		}
 		if !ok {
 			return fmt.Errorf("bench: no cell for %s, %s, %s, seed %d", c.Image, c.Causes.Task, c.Label, c.Causes.Seed)
 		}
@@ -154,6 +158,10 @@ func NewTable(p *Plan, base Causes, measures []metric.Measure, j *Journal, timin
 		}
 	}
 	t.Rules = rules(p, without)
+	t.Origins = origins(base, cells, p.Spec.Methods)
+	for _, o := range t.Origins {
+		t.Rules = append(t.Rules, o.rule())
+	}
 	s := newStatistician()
 	for k, task := range p.Tasks {
 		t.Groups = append(t.Groups, t.group(p, s, task.Name, p.Tasks[k:k+1], cells[k:k+1], timing))
