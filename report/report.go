@@ -163,6 +163,8 @@ type Sampler struct {
 
 	// Average says that the result is the mean of all levels' estimates.
 	Average bool `json:"average,omitempty"`
+	// Antithetic says that levels have opposite noise in pairs.
+	Antithetic bool `json:"antithetic,omitempty"`
 
 	// Parameters are the settings of a method other than SPGD, by name: numbers, booleans and words.
 	// Of such a method the fields above but for Name and Steps are zero.

@@ -23,7 +23,8 @@ import (
 //
 //	x0' = x^(N) - (x^ - D(x^; sigma)),      x_(k+1) = x0' + sigma_next z_k,      z_k = -z_(k-1) for even k > 0.
 //
-// Levels go in pairs with opposite noise: what x0' keeps of z at the first is taken off at the second.
+// With Settings.Antithetic levels go in pairs with opposite noise, as written; without, every z_k is drawn. What x0'
+// keeps of z at the first is taken off at the second.
 // Each level's x0' has errors of its own, from its noise, which grow with sigma: with Settings.Average the
 // result is the mean of all x0', weighted by 1/sigma^2. Of a linear operator it is brought to y as far as it is
 // further from it than the noise explains, see autoAgree.
@@ -213,7 +214,7 @@ func (s SPGD) autoStep(r *Run) error {
 	sigma, noise := r.Sigma(), s.auto.sigmaY*s.auto.sigmaY
 	step := 2 * sigma * sigma / (1 + sigma*sigma)
 	in := Scalars{"sigma": sigma, "next": r.SigmaNext(), "noise": max(noise, s.auto.floor*step), "step": step}
-	if k := r.K(); k > 0 && k%2 == 0 {
+	if k := r.K(); s.Antithetic && k > 0 && k%2 == 0 {
 		r.drawAs(k - 1)
 		in["next"] = -in["next"]
 	}

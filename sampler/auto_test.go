@@ -243,14 +243,18 @@ func TestAutoAverage(t *testing.T) {
 	}
 }
 
-// Levels 2 and 3, 4 and 5, and so on have opposite noise; that of different pairs is independent.
-func TestAutoOppositeNoise(t *testing.T) {
+// With Antithetic levels 2 and 3, 4 and 5, and so on have opposite noise; that of different pairs, and without it that of
+// any two, is independent.
+func TestAutoAntithetic(t *testing.T) {
 	const batch, dim, levels = 2, gaussianSide * gaussianSide * 3, 6
-	for _, denoise := range []DenoiseFrom{DenoiseStale, DenoiseFresh} {
+	for _, c := range []struct {
+		denoise    DenoiseFrom
+		antithetic bool
+	}{{DenoiseStale, true}, {DenoiseFresh, true}, {DenoiseStale, false}} {
 		p := newProblem(t, batch)
 		op := factoredOperator{p.op}
 		s := autoSettings(Problem{op, p.sigmaY}, levels, 2)
-		s.Denoise = denoise
+		s.Denoise, s.Antithetic = c.denoise, c.antithetic
 		sigmas := SPGD{s}.Sigmas()
 		var noise [][]float64 // by level from 1, in units of sigma
 		job := p.job
@@ -272,16 +276,16 @@ func TestAutoOppositeNoise(t *testing.T) {
 		mustRun(t, newDriver(t, p.prior, op), SPGD{s}, job)
 		for i, z := range noise[:levels-1] {
 			if size := floats.Norm(z, 2) / math.Sqrt(float64(len(z))); size < 0.8 || size > 1.2 {
-				t.Errorf("%s: noise of level %d has the root mean square %.3g", denoise, i+1, size)
+				t.Errorf("%+v: noise of level %d has the root mean square %.3g", c, i+1, size)
 			}
 			for j, before := range noise[:i] {
 				cos := floats.Dot(z, before) / (floats.Norm(z, 2) * floats.Norm(before, 2))
 				want, tolerance := 0.0, 0.5
-				if i%2 == 0 && j == i-1 {
+				if c.antithetic && i%2 == 0 && j == i-1 {
 					want, tolerance = -1, 1e-6
 				}
 				if math.Abs(cos-want) > tolerance {
-					t.Errorf("%s: levels %d and %d have noise at the cosine %.7f, want %g", denoise, j+1, i+1, cos, want)
+					t.Errorf("%+v: levels %d and %d have noise at the cosine %.7f, want %g", c, j+1, i+1, cos, want)
 				}
 			}
 		}

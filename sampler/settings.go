@@ -62,6 +62,8 @@ type Settings struct {
 	// Average makes the mean of all levels' estimates, weighted by 1/sigma^2, the result of a run with AutoStep.
 	// Without it the result is the estimate of the last level.
 	Average bool `set:"average"`
+	// Antithetic gives the second of two successive levels the opposite of the noise of the first, in a run with AutoStep.
+	Antithetic bool `set:"antithetic"`
 
 	auto autoProblem // of AutoStep, by For
 }
@@ -73,7 +75,7 @@ type Settings struct {
 func DefaultSettings() Settings {
 	s := PaperSettings()
 	s.Steps, s.Warmup, s.SigmaMax, s.SigmaMin = 30, 2, 10, 0.05
-	s.StepSize, s.Denoise, s.Average = AutoStep, DenoiseStale, true
+	s.StepSize, s.Denoise, s.Average, s.Antithetic = AutoStep, DenoiseStale, true, true
 	return s
 }
 

@@ -49,7 +49,7 @@ const samplesHelp = `SAMPLES
 A restoration is about one draw from the pictures that explain IN. --samples K makes K of them,
 which differ in their random numbers alone, and OUT is their mean: nearer to the truth, and
 smoother. It takes K times as long and hardly more memory. --quality best is the default
-settings with --samples 4, which gain some tenths of a dB.
+settings with --samples 4, which gain a few hundredths of a dB.
 
 Sample 1 is the restoration without --samples. Sample N alone is --first-sample N, so that
 samples can be made here and there; --keep-samples writes every one to a file, with the bytes
@@ -61,7 +61,7 @@ there, and the prior has invented it; that it is small does not prove anything r
 for 0; its text key "spgd-spread" tells for which value white stands (a value is pixel/65535
 times that), with all settings. A .safetensors file holds the tensor "spread", [height, width,
 channel], in float32. The error is some times the spread, which is larger, and nearer to it, with
---average=false: see docs/samples.md.
+--average=false --antithetic=false: see docs/samples.md.
 
 Where every sample would be the same, as in denoising with a known --noise, one is made.
 

@@ -66,6 +66,8 @@ func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
 	addChoice(f, &o.adm, "adm", "momentum", string(d.ADM), "cosine that adapts the momentum", []string{string(sampler.ADMOff), string(sampler.ADMPixel), string(sampler.ADMGlobal)})
 	addChoice(f, &o.denoise, "denoise", "denoise step", string(d.Denoise), "estimate that the denoise step moves towards: of the last iterate, or of the one before",
 		[]string{string(sampler.DenoiseFresh), string(sampler.DenoiseStale)})
+	f.BoolVar(&o.settings.Antithetic, "antithetic", d.Antithetic, "with --step-size auto, give the second of two successive noise levels the opposite noise of the first;\n"+
+		"without, samples differ more")
 	f.BoolVar(&o.settings.Average, "average", d.Average, "with --step-size auto, make the mean of all noise levels' estimates the result, weighted by\n"+
 		"1/sigma^2, instead of the last level's (not with --quality draft unless it is given)")
 	f.StringVar(&o.stepSize, "step-size", stepSizeAuto, "likelihood step: auto takes every step from noise level, noise and operator, and starts from an\n"+
@@ -105,14 +107,15 @@ func (o *samplingOptions) resolve(f *pflag.FlagSet) (spgd.Settings, error) {
 		return s, err
 	}
 	for name, set := range map[string]func(){
-		"steps":     func() { s.Steps = o.settings.Steps },
-		"warmup":    func() { s.Warmup = o.settings.Warmup },
-		"beta":      func() { s.Beta = o.settings.Beta },
-		"adm":       func() { s.ADM = sampler.ADM(o.adm) },
-		"denoise":   func() { s.Denoise = sampler.DenoiseFrom(o.denoise) },
-		"average":   func() { s.Average = o.settings.Average },
-		"step-size": func() { s.StepSize = size },
-		"sigma-max": func() { s.SigmaMax = o.settings.SigmaMax },
+		"steps":      func() { s.Steps = o.settings.Steps },
+		"warmup":     func() { s.Warmup = o.settings.Warmup },
+		"beta":       func() { s.Beta = o.settings.Beta },
+		"adm":        func() { s.ADM = sampler.ADM(o.adm) },
+		"denoise":    func() { s.Denoise = sampler.DenoiseFrom(o.denoise) },
+		"average":    func() { s.Average = o.settings.Average },
+		"antithetic": func() { s.Antithetic = o.settings.Antithetic },
+		"step-size":  func() { s.StepSize = size },
+		"sigma-max":  func() { s.SigmaMax = o.settings.SigmaMax },
 	} {
 		if f.Changed(name) {
 			set()
@@ -165,7 +168,7 @@ func samplerRecord(preset string, s spgd.Settings, rule string) *report.Sampler 
 		Beta: report.Number(s.Beta), ADM: string(s.ADM), Denoise: string(s.Denoise),
 		SigmaMax: report.Number(s.SigmaMax), SigmaMin: report.Number(s.SigmaMin),
 		StepSize: report.Number(s.StepSize), StepSizeRule: rule, MinStepRatio: report.Number(s.MinStepRatio),
-		Average: s.Average,
+		Average: s.Average, Antithetic: s.Antithetic,
 	}
 }
 
