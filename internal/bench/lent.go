@@ -63,8 +63,8 @@ func origins(base Causes, cells [][][][]Cell, methods []Method) []Origin {
 	for _, task := range cells {
 		for m, of := range task {
 			for _, c := range slices.Concat(of...) {
-				o := Origin{Program: c.Causes.Program, Platform: c.Causes.Platform, Engine: c.Causes.Engine, ISA: c.Causes.ISA}
-				if o.same(Origin{Program: base.Program, Platform: base.Platform, Engine: base.Engine, ISA: base.ISA}) {
+				o := c.Causes.origin()
+				if o.same(base.origin()) {
 					continue
 				}
 				k := slices.IndexFunc(list, o.same)
@@ -80,6 +80,10 @@ func origins(base Causes, cells [][][][]Cell, methods []Method) []Origin {
 	}
 	slices.SortStableFunc(list, func(a, b Origin) int { return cmp.Compare(b.Cells, a.Cells) })
 	return list
+}
+
+func (c Causes) origin() Origin {
+	return Origin{Program: c.Program, Platform: c.Platform, Engine: c.Engine, ISA: c.ISA}
 }
 
 func (o Origin) same(other Origin) bool {
