@@ -275,10 +275,50 @@ func TestBenchRepeated(t *testing.T) {
 	photo := filepath.Join(dir, "square.png")
 	writeImage(t, photo, testImage(32, 32, 3), imageio.WriteOptions{})
 	mustRun(t, "bench", photo, "--size", "32", "--task", "inpaint:random:0.6@0.05", "--method", "spgd", "--nfe", "8", "-o", out)
-	c := cells(t, out)[0]
+	repeatsCell(t, dir, photo, cells(t, out)[0])
+}
+
+// TestBenchTiles: a cell is what spgd restore comes to, in the same tiles, of which others make another cell; a picture that
+// stays whole has one cell whatever the flag.
+func TestBenchTiles(t *testing.T) {
+	dir, _ := benchFolder(t)
+	out, prior := filepath.Join(dir, "out"), filepath.Join(dir, "prior.safetensors") // with attention, trained at 32x32
+	photo := filepath.Join(dir, "square.png")
+	writeImage(t, photo, testImage(48, 48, 3), imageio.WriteOptions{})
+	args := []string{"bench", photo, "--task", "inpaint:random:0.6@0.05", "--method", "spgd", "--nfe", "8", "--prior", prior, "-o", out, "--size"}
+	for _, c := range []struct {
+		size, tile  string
+		cells, side int
+	}{{"48", "auto", 1, 32}, {"48", "32", 1, 32}, {"48", "40", 2, 40}, {"48", "off", 3, 0}, {"48", "48", 3, 0}, {"32", "off", 4, 0}, {"32", "auto", 4, 0}, {"32", "40", 4, 0}} {
+		var table bench.Table
+		if err := json.Unmarshal([]byte(mustRun(t, append(args, c.size, "--tile", c.tile, "--json")...)), &table); err != nil {
+			t.Fatal(err)
+		}
+		rule := strings.Contains(strings.Join(table.Rules, "\n"), fmt.Sprintf("tiles of at most %d pixels", c.side))
+		if list := cells(t, out); len(list) != c.cells || table.Causes.Tile != c.side || rule != (c.side > 0) {
+			t.Fatalf("--size %s --tile %s: %d cells, tiles of %d, said: %v; want %d and %d", c.size, c.tile, len(list), table.Causes.Tile, rule, c.cells, c.side)
+		}
+	}
+	list := cells(t, out)
+	if list[0].Values["psnr"] == list[2].Values["psnr"] {
+		t.Error("tiles change nothing: the test does not see them")
+	}
+	repeatsCell(t, dir, photo, list[0], "--prior", prior)
+	repeatsCell(t, dir, photo, list[1], "--prior", prior, "--tile", "40")
+	spec := filepath.Join(dir, "tiles.yaml")
+	writeBytes(t, spec, []byte("images: [square.png]\nsize: 48\ntasks: [inpaint:random:0.6@0.05]\nmethods: [spgd]\nnfe: 8\nprior: prior.safetensors\ntile: 40\n"))
+	mustRun(t, "bench", spec, "-o", out)
+	if n := len(cells(t, out)); n != 4 {
+		t.Errorf("the file's tiles made a cell of their own: %d", n)
+	}
+}
+
+// repeatsCell checks that spgd degrade and spgd restore come to a cell of inpainting 60 % at a noise of 0.05.
+func repeatsCell(t *testing.T, dir, photo string, c bench.Cell, flags ...string) {
+	t.Helper()
 	y, x, seed := filepath.Join(dir, "y.safetensors"), filepath.Join(dir, "x.png"), strconv.FormatUint(c.Draw, 10)
 	mustRun(t, "degrade", photo, "--task", "inpaint", "--mask", "random:0.6", "--noise", "0.05", "--seed", seed, "-o", y)
-	mustRun(t, "restore", y, "-o", x, "--seed", seed, "--depth", "16", "--steps", fmt.Sprint(c.Settings["steps"]))
+	mustRun(t, append([]string{"restore", y, "-o", x, "--seed", seed, "--depth", "16", "--steps", fmt.Sprint(c.Settings["steps"])}, flags...)...)
 	var got map[string]report.Number
 	if err := json.Unmarshal([]byte(mustRun(t, "compare", photo, x, "--json")), &got); err != nil {
 		t.Fatal(err)

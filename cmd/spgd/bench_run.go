@@ -32,13 +32,17 @@ func (r *benchRunner) close() {
 	}
 }
 
-// runner loads the prior and the weights of LPIPS.
-func (o *benchOptions) runner(q *equipment, weights []string) (*benchRunner, error) {
+// runner loads the prior and the weights of LPIPS, and settles the tiles.
+func (o *benchOptions) runner(q *equipment, s bench.Spec) (*benchRunner, error) {
 	denoiser, record, err := q.prior()
 	if err != nil {
 		return nil, err
 	}
 	program, err := bench.ProgramID()
+	if err != nil {
+		return nil, err
+	}
+	tiles, err := o.tileOptions.of(denoiser, s.Size, s.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +55,14 @@ func (o *benchOptions) runner(q *equipment, weights []string) (*benchRunner, err
 	if e.Device != "" {
 		r.Base.Engine += " on " + e.Device
 	}
+	if tiles != nil {
+		r.Base.Tile = tiles.Side
+	}
 	for _, m := range r.Measures {
 		r.Base.Measures = append(r.Base.Measures, m.Name)
 	}
-	if len(weights) > 0 {
-		if err := r.addLPIPS(q.Engine, o, weights); err != nil {
+	if len(s.LPIPS) > 0 {
+		if err := r.addLPIPS(q.Engine, o, s.LPIPS); err != nil {
 			r.close()
 			return nil, err
 		}

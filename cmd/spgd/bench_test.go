@@ -28,6 +28,8 @@ func TestBenchErrors(t *testing.T) {
 		{"bench ../../examples/coffee.png --task sr:4 --method dsp", "unknown method"},
 		{"bench ../../examples --task sr:4", "no methods are given"},
 		{"bench c.yaml b.png", "one YAML file"},
+		{"bench ../../examples/coffee.png --suite linear --tile large", "want a number of pixels"},
+		{"bench ../../examples/coffee.png --task sr:4 --method spgd --tile 1", "tile too small"},
 		{"bench engine --size 40", "multiples of 16"},
 		{"bench engine --runs 0", "at least 1"},
 		{"bench engine --size 1000000000", "at most 16384"},

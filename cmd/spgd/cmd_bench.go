@@ -33,6 +33,7 @@ const taskSyntax = `OPERATOR@NOISE: sr:FACTOR, inpaint:random:FRACTION, inpaint:
 type benchOptions struct {
 	engineOptions
 	priorOptions
+	tileOptions
 	suite, reference        string
 	tasks, methods, weights []string
 	with                    []string
@@ -59,6 +60,7 @@ func (o *benchOptions) AddFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.pictures, "pictures", false, "keep the restored pictures in FOLDER/"+benchPictures+", and show some of them on the page of --report")
 	f.StringVar(&o.report, "report", "", "`FILE` for a web page with the tables and the images")
 	f.BoolVar(&o.noTiming, "no-timing", false, "leave times and memory out of the tables, which are then the same whenever the cells were computed")
+	o.tileOptions.AddFlags(f)
 	o.priorOptions.AddFlags(f)
 	o.engineOptions.AddFlags(f)
 	o.addDevice(f)
@@ -85,6 +87,10 @@ computes what is missing: after an interruption, with more images, seeds or meth
 tables are made of the cells alone, and written to ` + benchMarkdown + `, ` + benchCSV + ` and ` + benchJSON + `.
 Each image and seed has its own mask, kernel, noise and start, which all methods share;
 "spgd degrade" and "spgd restore" with the cell's draw_seed repeat them.
+
+As in "spgd restore", images larger than 256 pixels are cut into tiles for the prior, so that what is measured is
+what a user gets (restore alone takes smaller ones for want of memory). --tile sets the tiles, --tile off keeps images
+whole. Cells of other tiles are other cells; an image that stays whole has one, whatever --tile says.
 
 Another version of the program, or another kind of processor, computes every cell anew. --with FOLDER takes
 those that are in FOLDER, for a table of several builds or machines: it tells which methods' cells are from
@@ -179,7 +185,8 @@ func (o *benchOptions) spec(f *pflag.FlagSet, args []string) (*bench.Spec, error
 	given("prior", s.Prior, &o.prior)
 	given("network", s.Network, &o.network)
 	given("precision", s.Precision, &o.precision)
-	return s, err
+	given("tile", s.Tile, &o.tile)
+	return s, errors.Join(err, o.tileOptions.check())
 }
 
 func isYAML(path string) bool {
@@ -223,7 +230,7 @@ func runBench(ctx context.Context, c *console, o *benchOptions, f *pflag.FlagSet
 	}
 	defer q.Close()
 	announce(c, q.Engine)
-	runner, err := o.runner(q, s.LPIPS)
+	runner, err := o.runner(q, plan.Spec)
 	if err != nil {
 		return err
 	}

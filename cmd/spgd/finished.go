@@ -111,15 +111,7 @@ func (r *restoration) tilesLike(now *report.Run, q *equipment) error {
 	if err != nil {
 		return err
 	}
-	op, err := operator.NewDenoise(now.Image.Height, now.Image.Width) // any of this size
-	if err != nil {
-		return err
-	}
-	sides, err := r.flags.sides(d, op)
-	if err != nil {
-		return err
-	}
-	if now.Tiles, err = tilesRecord(sides[0], d, op); err != nil {
+	if now.Tiles, err = r.flags.of(d, now.Image.Height, now.Image.Width); err != nil {
 		return err
 	}
 	if now.Padded = nil; now.Tiles == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/seed-0f004ec9/spgd/operator"
 	"github.com/seed-0f004ec9/spgd/prior"
 	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
 // Values of --tile beside a number of pixels.
@@ -24,7 +25,7 @@ type tileOptions struct{ tile string }
 // AddFlags adds them.
 func (o *tileOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.tile, "tile", tileAuto, "largest `SIDE` in pixels of the overlapping tiles in which the prior sees a picture, or off:\n"+
-		"auto takes 256, which restores larger pictures better than none, or by --memory 192 or 128")
+		"auto takes 256, which restores larger pictures better than none (restore with too little memory 192 or 128)")
 }
 
 // check checks the flag.
@@ -59,6 +60,22 @@ func (o *tileOptions) sides(d prior.Denoiser, op operator.Operator) ([]int, erro
 		return nil, err
 	}
 	return []int{side}, nil
+}
+
+// of returns the tiles of pictures of a size, nil where those stay whole; auto is what it is with memory enough.
+func (o *tileOptions) of(d prior.Denoiser, height, width int) (*report.Tiles, error) {
+	op, err := operator.NewDenoise(height, width) // any of this size
+	if err != nil {
+		return nil, err
+	}
+	sides, err := o.sides(d, op)
+	if err != nil {
+		return nil, err
+	}
+	if len(sides) == 0 {
+		sides = []int{sampler.FitTiles(d, op)[0].Side}
+	}
+	return tilesRecord(sides[0], d, op)
 }
 
 // repeated sets the flag to what an earlier run used.

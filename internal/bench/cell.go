@@ -37,6 +37,8 @@ type Causes struct {
 	Precision string            `json:"precision"`
 	// Convolution is how 3x3 convolutions were computed, if that was not left to the engine.
 	Convolution string `json:"convolution,omitempty"`
+	// Tile is the largest side of the tiles in which the prior sees an image, 0 where that stays whole.
+	Tile int `json:"tile,omitempty"`
 }
 
 // key identifies a cell by its causes.

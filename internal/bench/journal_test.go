@@ -123,7 +123,7 @@ func TestJournalInUse(t *testing.T) {
 
 // TestKey: every cause changes the key, and the order in which settings were given does not.
 func TestKey(t *testing.T) {
-	base := Causes{"i", "t", "m", map[string]string{"a": "1", "b": "2"}, 1, "p", "n", []string{"psnr"}, "v", "o", "e", "isa", "f32", "c"}
+	base := Causes{"i", "t", "m", map[string]string{"a": "1", "b": "2"}, 1, "p", "n", []string{"psnr"}, "v", "o", "e", "isa", "f32", "c", 96}
 	key := func(c Causes) string {
 		k, err := c.key()
 		if err != nil {
@@ -142,7 +142,7 @@ func TestKey(t *testing.T) {
 		func(c *Causes) { c.Set = map[string]string{"a": "1"} }, func(c *Causes) { c.Seed++ }, func(c *Causes) { c.Prior += "x" },
 		func(c *Causes) { c.Network += "x" }, func(c *Causes) { c.Measures = []string{"psnr", "x"} }, func(c *Causes) { c.Program += "x" },
 		func(c *Causes) { c.Platform += "x" }, func(c *Causes) { c.Engine += "x" }, func(c *Causes) { c.ISA += "x" },
-		func(c *Causes) { c.Precision += "x" }, func(c *Causes) { c.Convolution += "x" },
+		func(c *Causes) { c.Precision += "x" }, func(c *Causes) { c.Convolution += "x" }, func(c *Causes) { c.Tile = 0 },
 	} {
 		c := base
 		if change(&c); key(c) == want {

@@ -101,7 +101,7 @@ func TestLendOthers(t *testing.T) {
 	for name, change := range map[string]func(*Causes){
 		"image": func(c *Causes) { c.Image = "b" }, "task": func(c *Causes) { c.Task = "sr:3" }, "seed": func(c *Causes) { c.Seed++ },
 		"precision": func(c *Causes) { c.Precision = "bf16" }, "settings": func(c *Causes) { c.Set = map[string]string{"scale": "2"} },
-		"measures": func(c *Causes) { c.Measures = []string{"lpips"} }, "prior": func(c *Causes) { c.Prior = "c" },
+		"measures": func(c *Causes) { c.Measures = []string{"lpips"} }, "prior": func(c *Causes) { c.Prior = "c" }, "tiling": func(c *Causes) { c.Tile = 256 },
 	} {
 		other := start
 		change(&other.Causes)

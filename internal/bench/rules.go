@@ -8,8 +8,8 @@ import (
 )
 
 // rules are how the numbers are to be read. without are the measures that no image is large enough
-// for.
-func rules(p *Plan, without []string) []string {
+// for, tile the side of the tiles, 0 where images stay whole.
+func rules(p *Plan, without []string, tile int) []string {
 	n, unit, units := len(p.Images), "image", "images, each with the mean over its seeds"
 	if n == 1 {
 		n, unit, units = len(p.Spec.Seeds), "seed", "seeds of the one image, so that intervals and marks say nothing about others"
@@ -30,6 +30,9 @@ func rules(p *Plan, without []string) []string {
 		list = append(list,
 			"Phase retrieval does not tell an image from the same turned by 180 degrees: its measures are those of the one of the two with the higher PSNR. Which start counts does not depend on them.",
 			fmt.Sprintf("A run of phase retrieval succeeded if its PSNR is at least %d dB: those with a wrong coarse structure mostly end below 18 dB, those with the right one above 19. The rates are over all runs and over all single starts, whichever was chosen.", succeeds))
+	}
+	if tile > 0 {
+		list = append(list, fmt.Sprintf("The prior sees an image in overlapping tiles of at most %d pixels a side.", tile))
 	}
 	if len(without) > 0 {
 		list = append(list, fmt.Sprintf("The images are too small for %s.", strings.Join(without, ", ")))

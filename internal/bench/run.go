@@ -27,7 +27,7 @@ type Runner struct {
 	Engine   *engine.Engine
 	Prior    prior.Denoiser
 	Measures []metric.Measure
-	// Base holds the causes that all cells share: prior, measures, program and engine.
+	// Base holds the causes that all cells share: prior, measures, program, engine and tiles.
 	Base    Causes
 	Journal *Journal
 	// Begin, if not nil, is called before each cell that is computed, and Done after it with the cell.
@@ -163,7 +163,7 @@ func (b *workbench) prepare(ctx context.Context, r *Runner, at place, draw uint6
 		if b.operator, _, err = operator.Build(at.task.Task, size, size, draw, operator.Files{}); err != nil {
 			return err
 		}
-		if b.driver, err = sampler.NewDriver(r.Engine, r.Prior, b.operator); err != nil {
+		if b.driver, err = sampler.NewDriver(r.Engine, r.Prior, b.operator, sampler.WithTiles(sampler.Tiles{Side: r.Base.Tile})); err != nil {
 			return err
 		}
 		b.operatorKey = key

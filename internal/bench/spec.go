@@ -37,6 +37,7 @@ type Spec struct {
 	Prior     string   `yaml:"prior"`
 	Network   string   `yaml:"network"`
 	Precision string   `yaml:"precision"`
+	Tile      string   `yaml:"tile"`  // side of the tiles in pixels, auto or off
 	LPIPS     []string `yaml:"lpips"` // files of the network and its heads
 }
 

@@ -149,6 +149,7 @@ nfe: 60
 reference: strong
 lpips: [w.pth]
 prior: natural-small
+tile: off
 `)
 	got, err := ReadSpec(path)
 	if err != nil {
@@ -163,13 +164,17 @@ prior: natural-small
 			{"strong", "dps", map[string]string{"scale": "0.50", "clip": "off"}},
 			{"ddnm+", "ddnm+", map[string]string{}},
 		},
-		Seeds: Seeds{0, 1, 2}, NFE: 60, Reference: "strong", LPIPS: []string{filepath.Join(dir, "w.pth")}, Prior: "natural-small",
+		Seeds: Seeds{0, 1, 2}, NFE: 60, Reference: "strong", LPIPS: []string{filepath.Join(dir, "w.pth")}, Prior: "natural-small", Tile: "off",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	write("seeds: [5, 18446744073709551615]")
 	if got, err := ReadSpec(path); err != nil || !reflect.DeepEqual(got.Seeds, Seeds{5, 1<<64 - 1}) {
+		t.Errorf("%+v (%v)", got, err)
+	}
+	write("tile: 96")
+	if got, err := ReadSpec(path); err != nil || got.Tile != "96" {
 		t.Errorf("%+v (%v)", got, err)
 	}
 	for text, says := range map[string]string{

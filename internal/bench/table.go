@@ -157,7 +157,7 @@ func NewTable(p *Plan, base Causes, measures []metric.Measure, j *Journal, timin
 			without = append(without, m.Title)
 		}
 	}
-	t.Rules = rules(p, without)
+	t.Rules = rules(p, without, base.Tile)
 	t.Origins = origins(base, cells, p.Spec.Methods)
 	for _, o := range t.Origins {
 		t.Rules = append(t.Rules, o.rule())
