@@ -116,9 +116,13 @@ func (s SPGD) autoStages() []Stage {
 	}
 	warmup := autoWarmup
 	warmup.Inverse = s.auto.linear
-	stages := []Stage{warmup, autoFresh, autoStale}
+	stages := append(s.likelihood(warmup), autoFresh, autoStale)
 	if s.auto.estimate && !s.auto.searched {
-		stages = append(stages, autoStart)
+		start := autoStart
+		if s.auto.linear { // it takes memory for conjugate gradients, and none to spare
+			start.Spent = []string{StateX0hat}
+		}
+		stages = append(stages, start)
 	}
 	if s.auto.linear {
 		stages = append(stages, autoAgree)
@@ -136,10 +140,9 @@ var autoWarmup = Stage{
 		x, step, noise := b.State(StateX), b.Scalar("step"), b.Scalar("noise")
 		x0hat := b.Denoise(x, b.Scalar("sigma"))
 		ax := b.Apply(x0hat)
+		b.Report(reportLoss, b.Hold(b.misfit(x0hat)))
 		u := graph.Mul(b.Scalar("keep"), b.State(dual))
 		g, v := b.likelihood(x, x0hat, ax, graph.Sub(graph.Sub(b.Y(), ax), graph.Mul(noise, u)), step, noise)
-		b.Report(reportLoss, b.misfit(x0hat))
-
 		size := float64(x.Shape().Size() / x.Shape().Dimensions[0])
 		length := graph.Mul(graph.MulScalar(norm(g), 1/math.Sqrt(size)), graph.Sqrt(step)) // in units of r
 		within := perImage(graph.Div(graph.OnesLike(length), graph.MaxScalar(length, 1)))
@@ -157,13 +160,13 @@ var autoWarmup = Stage{
 // a step leaves of r, by noise: (r - r2 A w)/noise.
 func (b *Builder) likelihood(x, x0hat, ax, r, r2, noise *Node) (g, v *Node) {
 	if b.operator.Linear() {
-		v = graph.StopGradient(graph.Div(b.Inverse().Solve(r, graph.Div(noise, r2)), r2))
+		v = b.Hold(graph.StopGradient(graph.Div(b.Inverse().Solve(r, graph.Div(noise, r2)), r2)))
 		return b.Gradient(graph.Neg(dot(ax, v)), x), v
 	}
 	d := operator.NewDerivative(b.operator, b.data, x0hat)
 	r = graph.StopGradient(r)
 	w := graph.StopGradient(graph.Div(d.SolveNormal(r, graph.Div(noise, r2), derivativeSteps), r2))
-	v = graph.Div(graph.Sub(r, graph.Mul(r2, d.Apply(w))), noise)
+	v = b.Hold(graph.Div(graph.Sub(r, graph.Mul(r2, d.Apply(w))), noise))
 	return b.Gradient(graph.Neg(dot(x0hat, w)), x), v
 }
 
@@ -175,6 +178,7 @@ const derivativeSteps = 3
 // autoFresh is the denoise step from x^(N).
 var autoFresh = Stage{
 	Name:    "auto denoise fresh",
+	Fresh:   shared,
 	State:   []string{StateX, push, lastPush, lastDir, mean},
 	Scalars: []string{"sigma", "next", "share", "final"},
 	Noise:   []string{"z"},
@@ -191,6 +195,7 @@ var autoFresh = Stage{
 // autoStale is the denoise step along the direction of x^(N-1).
 var autoStale = Stage{
 	Name:    "auto denoise stale",
+	Fresh:   shared,
 	State:   []string{StateX, direction, push, lastPush, lastDir, mean},
 	Scalars: []string{"next", "share", "final"},
 	Noise:   []string{"z"},

@@ -16,6 +16,7 @@ import "github.com/gomlx/gomlx/pkg/core/graph"
 // inpainting knows.
 var autoAgree = Stage{
 	Name: "auto agree", State: []string{StateX}, Scalars: []string{"noise", "entries", "largest"}, Inverse: true,
+	Fresh: shared, Spent: []string{mean},
 	Build: func(b *Builder) {
 		x, noise := b.State(StateX), b.Scalar("noise")
 		excess := graph.Sub(graph.Div(b.misfit(x), b.Scalar("entries")), noise)

@@ -11,7 +11,7 @@ import (
 // what does.
 func (r *Run) runCut(c *cutProgram, cost Cost, in []*tensors.Tensor, donated []bool) (out []*tensors.Tensor, err error) {
 	cuts := len(c.of)
-	values := make([]*tensors.Tensor, c.input(cuts)+c.outputs)
+	values := make([]*tensors.Tensor, c.output(c.outputs))
 	copy(values, in)
 	own := func(v int) bool { return v >= len(in) || donated[v] }
 	release := func(after int) {
@@ -39,6 +39,7 @@ func (r *Run) runCut(c *cutProgram, cost Cost, in []*tensors.Tensor, donated []b
 	}
 	for i, q := range c.pieces {
 		if q.program != nil {
+			r.trim()
 			arguments, given := make([]*tensors.Tensor, len(q.in)), c.given(i, own)
 			for k, v := range q.in {
 				arguments[k] = values[v]
@@ -57,6 +58,7 @@ func (r *Run) runCut(c *cutProgram, cost Cost, in []*tensors.Tensor, donated []b
 			}
 		}
 		if i < cuts {
+			r.trim()
 			if values[c.result(i)], err = r.cut(c, i, values, func(share float64) {
 				r.progress(cost.Work() * (done + share*tilerWork(c.of[i])) / total)
 			}); err != nil {
@@ -70,6 +72,13 @@ func (r *Run) runCut(c *cutProgram, cost Cost, in []*tensors.Tensor, donated []b
 		out = append(out, values[v])
 	}
 	return out, nil
+}
+
+// trim lets go of what programs so far have left of a large run's memory, before something else needs it.
+func (r *Run) trim() {
+	if r.driver.large(r.batch) {
+		r.driver.engine.Trim()
+	}
 }
 
 // tilerWork is what a cut takes, in units of Cost.Work: a VJP computes the forward pass again.
@@ -88,7 +97,7 @@ func (p *cutProgram) given(i int, own func(value int) bool) []bool {
 	for k, v := range q.in {
 		given[k] = own(v) && p.last[v] <= i && !p.passed[v]
 		if i < len(p.of) {
-			given[k] = given[k] && !slices.Contains(q.wants, v) && (p.of[i] < 0 || !slices.Contains(p.pieces[p.of[i]].wants, v))
+			given[k] = given[k] && !slices.Contains(p.call(i), v) && (p.of[i] < 0 || !slices.Contains(p.call(p.of[i]), v))
 		}
 	}
 	return given
@@ -100,7 +109,7 @@ func (r *Run) cut(c *cutProgram, i int, values []*tensors.Tensor, work func(shar
 	if c.of[i] >= 0 {
 		of = c.of[i]
 	}
-	call := c.pieces[of].wants
+	call := c.call(of)
 	var sigma float32
 	err := r.driver.engine.View(values[call[1]], func(data []float32) error { sigma = data[0]; return nil })
 	if err != nil {
@@ -113,5 +122,5 @@ func (r *Run) cut(c *cutProgram, i int, values []*tensors.Tensor, work func(shar
 	if of == i {
 		return r.driver.tiler.denoise(values[call[0]], sigma, done)
 	}
-	return r.driver.tiler.pullBack(values[call[0]], values[c.pieces[i].wants[0]], sigma, done)
+	return r.driver.tiler.pullBack(values[call[0]], values[c.call(i)[0]], sigma, done)
 }

@@ -16,6 +16,22 @@ type cuts struct {
 	list []cut
 	// result makes the node that stands for the result of a cut, of the shape of its input.
 	result func(i int, input *Node) *Node
+	holds  []hold
+	// held makes the node that stands for hold i where an earlier piece has computed it: n itself where none has.
+	held func(i int, n *Node) *Node
+}
+
+// hold is a value that is computed before the cut of the given number, and kept for what comes after.
+type hold struct {
+	before int
+	node   *Node
+}
+
+// hold notes a value to be kept over the cuts to come.
+func (c *cuts) hold(n *Node) *Node {
+	n = c.held(len(c.holds), n)
+	c.holds = append(c.holds, hold{len(c.list), n})
+	return n
 }
 
 // cut is one of them: an evaluation of the denoiser, or a VJP.

@@ -59,3 +59,58 @@ func TestNestedCuts(t *testing.T) {
 		}
 	}
 }
+
+// held is a method whose stage holds values over cuts: an image, one that nothing needs after the next cut, and numbers.
+type held struct{ Levels }
+
+func (held) Name() string    { return "held" }
+func (held) Validate() error { return nil }
+func (held) StepCost() Cost  { return Cost{Forwards: 1, VJPs: 1} }
+func (held) Stages() []Stage { return []Stage{heldStep} }
+
+var heldStep = Stage{
+	Name: "step", State: []string{StateX}, Scalars: []string{"sigma"}, Cost: Cost{Forwards: 1, VJPs: 1},
+	Build: func(b *Builder) {
+		x, sigma := b.State(StateX), b.Scalar("sigma")
+		first := b.Denoise(graph.MulScalar(x, 0.5), sigma)
+		square := b.Hold(graph.StopGradient(graph.Mul(first, first)))
+		near := b.Hold(graph.StopGradient(graph.MulScalar(first, 0.1)))
+		second := b.Denoise(graph.Add(x, near), sigma)
+		loss := b.Hold(b.misfit(second))
+		g := b.Gradient(b.misfit(second), x)
+		b.SetState(StateX, graph.Sub(x, graph.MulScalar(graph.Add(g, graph.Mul(perImage(loss), square)), 0.01)))
+	},
+}
+
+func (held) Step(r *Run) error {
+	_, err := r.Exec(heldStep.Name, Scalars{"sigma": r.Sigma()})
+	return err
+}
+
+// TestHold: what is held replaces what it was computed of, where something reads it later, and changes nothing.
+func TestHold(t *testing.T) {
+	op := someOperators(t)["sr:4"]
+	h, w, c := op.MeasurementSize()
+	job := Job{Y: normals(60, 0.3, 2, h, w, c), Seed: 3}
+	m := held{Levels{2, 1, 0.1}}
+	want := mustRun(t, newDriver(t, pixelwise{}, op), m, job)
+	tiled := newTiledDriver(t, pixelwise{}, op, smallTiles(1))
+	got := mustRun(t, tiled, m, job)
+	if e := relative(flat(t, got.X), double(flat(t, want.X))); !(e < 1e-5) {
+		t.Errorf("x moves by %g of its size with tiles", e)
+	}
+	for _, p := range tiled.programs {
+		if !slices.Equal(p.cut.held, []int{0, 2}) {
+			t.Errorf("held are %v, want the first and the third", p.cut.held)
+		}
+		last := p.cut.pieces[len(p.cut.of)].in
+		for i, of := range p.cut.of {
+			if of < 0 && slices.Contains(last, p.cut.result(i)) {
+				t.Errorf("the last part reads %v, among them evaluation %d", last, i)
+			}
+		}
+		if !slices.Contains(last, p.cut.hold(0)) || !slices.Contains(last, p.cut.hold(1)) {
+			t.Errorf("the last part reads %v, without what is held", last)
+		}
+	}
+}

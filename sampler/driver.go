@@ -330,6 +330,9 @@ func (d *Driver) runOnce(ctx context.Context, s Sampler, j Job, n int, c *course
 
 // observe notes the records of an outer step and shows it to the job's observers.
 func (r *Run) observe() error {
+	if err := r.makeState(r.kept()); err != nil {
+		return err
+	}
 	r.stepped = true
 	elapsed, spent := time.Since(r.start), r.cost.minus(r.spent).share(len(r.own))
 	for i := range r.own {

@@ -33,7 +33,7 @@ func (d *Driver) footprint(s Sampler, n, limit int) (bytes int, known bool, err 
 	if err := s.Validate(); err != nil {
 		return 0, false, err
 	}
-	f := footprint{}
+	f := footprint{trims: d.tiler != nil && d.large(n)}
 	begins := 0 // of first stages, whose temporary values are given back before the others' are there
 	for _, st := range s.Stages() {
 		peak, temporary := f.peak, f.temporary
@@ -68,17 +68,17 @@ func (f *footprint) stage(d *Driver, s Sampler, st Stage, n int) error {
 	f.now = 0
 	read := d.states(s, st)
 	size := func(name string) int { return int(d.shapeOf(s, name, n).Memory()) }
-	spared := d.spared(s)
+	spared, gone := d.spared(s), d.gone(s, st)
 	for _, name := range append(s.State(), StateX, StateX0hat) {
 		made := !st.First || name == StateX
-		if made && !spared.state[name] && (slices.Contains(read, name) || !slices.Contains(p.written, name)) {
+		if made && !spared.state[name] && !slices.Contains(gone, name) && (slices.Contains(read, name) || !slices.Contains(p.written, name)) {
 			f.grow(size(name))
 		}
 	}
 	in := len(constants) + 1
 	donated := make([]bool, in)
 	for _, name := range read {
-		donated = append(donated, slices.Contains(p.written, name))
+		donated = append(donated, slices.Contains(p.written, name) || slices.Contains(d.spent(st), name))
 	}
 	f.grow(len(st.Noise)*int(d.stateShape(n).Memory()) + len(st.MeasurementNoise)*int(d.measurementShape(n).Memory()))
 	for range len(st.Noise) + len(st.MeasurementNoise) + len(st.Scalars) {
@@ -97,9 +97,10 @@ const overhead = 18 << 20
 
 // footprint follows the memory of a run.
 type footprint struct {
-	now, peak         int // of tensors
-	temporary, packed int // of all programs, which share both
-	tables            int // of the programs themselves
+	trims             bool // programs give their temporary values back before anything else runs, see Run.trim
+	now, peak         int  // of tensors, and where programs trim of temporary values
+	temporary, packed int  // of all programs, which share both
+	tables            int  // of the programs themselves
 	programs          []*engine.Program
 	unknown           bool
 }
@@ -114,8 +115,11 @@ func (f *footprint) grow(bytes int) {
 func (f *footprint) run(p *engine.Program, donated []bool) {
 	m, known := p.Memory(donated)
 	f.unknown = f.unknown || !known
-	f.peak = max(f.peak, f.now+m.Outputs)
-	f.temporary = max(f.temporary, m.Temporary)
+	if f.trims {
+		f.peak = max(f.peak, f.now+m.Outputs+m.Temporary)
+	} else {
+		f.peak, f.temporary = max(f.peak, f.now+m.Outputs), max(f.temporary, m.Temporary)
+	}
 	f.packed = max(f.packed, m.Packed)
 	if !slices.Contains(f.programs, p) {
 		f.programs, f.tables = append(f.programs, p), f.tables+m.Tables

@@ -154,7 +154,7 @@ func TestFit(t *testing.T) {
 		tiles, bytes, err := Fit(e, d, op, s, 1, budget, FitTiles(d, op)...)
 		if err != nil {
 			var b *BudgetError
-			if !errors.Is(err, cpu.ErrMemory) || !errors.As(err, &b) || b.Budget != budget || b.Least <= budget || b.Least < 4*image || b.Tiles.Side != tileSides[len(tileSides)-1] {
+			if !errors.Is(err, cpu.ErrMemory) || !errors.As(err, &b) || b.Budget != budget || b.Least <= budget || b.Least < 3*image || b.Tiles.Side != tileSides[len(tileSides)-1] {
 				t.Errorf("%d bytes: error %v", budget, err)
 			}
 			break

@@ -45,16 +45,46 @@ func (d *Driver) constants(st Stage) ([]*tensors.Tensor, error) {
 	return append(c, d.inverse.Data()...), nil
 }
 
-// states are the state tensors that a stage reads, without those that the run does without.
+// states are the state tensors that a stage reads, without those that the run does without or that are not there yet.
 func (d *Driver) states(s Sampler, st Stage) []string {
-	sp := d.spared(s)
-	return slices.DeleteFunc(slices.Clone(st.State), func(name string) bool { return sp.state[name] })
+	zero := d.zero(s, st)
+	return slices.DeleteFunc(slices.Clone(st.State), zero)
+}
+
+// zero says what a stage reads as zero.
+func (d *Driver) zero(s Sampler, st Stage) func(state string) bool {
+	sp, fresh := d.spared(s), st.Fresh
+	if d.tiler == nil {
+		fresh = nil
+	}
+	return func(name string) bool { return sp.state[name] || slices.Contains(fresh, name) }
+}
+
+// gone are the state tensors that are not there while a stage runs, or not used: those that it finds nothing in, and those
+// that it leaves nothing in without reading them.
+func (d *Driver) gone(s Sampler, st Stage) (names []string) {
+	if d.tiler == nil {
+		return nil
+	}
+	read := d.states(s, st)
+	return slices.DeleteFunc(slices.Concat(st.Fresh, d.spent(st)), func(name string) bool { return slices.Contains(read, name) })
+}
+
+// spent are the state tensors that a stage leaves nothing in.
+func (d *Driver) spent(st Stage) []string {
+	if d.tiler == nil {
+		return nil
+	}
+	return st.Spent
 }
 
 // program returns a stage compiled for a batch of n images. Outputs are the new state and, if the
 // stage reports, one tensor [reports,N].
 func (d *Driver) program(s Sampler, st Stage, n int) (*compiled, error) {
 	key := programKey{s.Name(), st.Name, n, d.spared(s).key}
+	if d.tiler == nil {
+		key.stage = st.label()
+	}
 	if p, ok := d.programs[key]; ok {
 		return p, nil
 	}
@@ -62,7 +92,7 @@ func (d *Driver) program(s Sampler, st Stage, n int) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, weights := s.Name()+" "+st.Name, d.denoiser.Weights()
+	name, weights := s.Name()+" "+key.stage, d.denoiser.Weights()
 	out := &compiled{}
 	if d.tiler != nil {
 		out.cut, err = d.compileCut(name, shapes, func(in []*graph.Node, c *cuts) []*graph.Node {
@@ -145,8 +175,10 @@ func (d *Driver) builder(s Sampler, st Stage, in []*graph.Node) *Builder {
 	named(b.noise, st.Noise)
 	named(b.noise, st.MeasurementNoise)
 	named(b.scalars, st.Scalars)
+	b.spent = d.spent(st)
+	zero := d.zero(s, st)
 	for _, name := range st.State {
-		if b.spared.state[name] {
+		if zero(name) {
 			n := b.y.Shape().Dimensions[0]
 			b.state[name] = graph.Zeros(b.y.Graph(), d.shapeOf(s, name, n))
 		}
@@ -176,7 +208,7 @@ func (b *Builder) finish(st Stage, n int) {
 
 // inputs gathers the inputs of a stage in the order of Driver.inputShapes. donated are those that nobody
 // reads after it: numbers and noise, and state tensors of which the stage writes the next values, which
-// can take their place. State that it only writes is let go of.
+// can take their place, or that are spent. State that it only writes, or that is not to be there, is let go of.
 func (r *Run) inputs(st Stage, written []string, scalars Scalars) (in []*tensors.Tensor, donated []bool, err error) {
 	if in, err = r.driver.constants(st); err != nil {
 		return nil, nil, err
@@ -188,15 +220,16 @@ func (r *Run) inputs(st Stage, written []string, scalars Scalars) (in []*tensors
 	}
 	in = append(in, r.y)
 	donated = make([]bool, len(in), len(in)+len(st.State)+len(st.Noise)+len(st.MeasurementNoise)+len(st.Scalars))
-	for _, name := range r.driver.states(r.sampler, st) {
+	read, spent := r.driver.states(r.sampler, st), r.driver.spent(st)
+	for _, name := range read {
 		t, ok := r.state[name]
 		if !ok {
 			return nil, nil, fmt.Errorf("sampler: %s reads state %q, which %s does not have", st.Name, name, r.sampler.Name())
 		}
-		in, donated = append(in, t), append(donated, slices.Contains(written, name) && !r.shared(name))
+		in, donated = append(in, t), append(donated, (slices.Contains(written, name) || slices.Contains(spent, name)) && !r.shared(name))
 	}
-	for _, name := range written {
-		if !slices.Contains(st.State, name) {
+	for _, name := range slices.Concat(written, r.driver.gone(r.sampler, st)) {
+		if !slices.Contains(read, name) {
 			r.set(name, nil)
 		}
 	}

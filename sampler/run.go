@@ -77,9 +77,9 @@ func newRun(ctx context.Context, d *Driver, s Sampler, j Job, images int, of *co
 	return r, err
 }
 
-// makeState makes the state that is not there yet, all zeros.
-func (r *Run) makeState() error {
-	for _, name := range append(r.sampler.State(), StateX0hat) {
+// makeState makes the state of the given names that is not there yet, all zeros.
+func (r *Run) makeState(names []string) error {
+	for _, name := range names {
 		if r.spared.state[name] || r.state[name] != nil {
 			continue
 		}
@@ -91,6 +91,9 @@ func (r *Run) makeState() error {
 	}
 	return nil
 }
+
+// allState are the names of all state tensors but x.
+func (r *Run) allState() []string { return append(slices.Clone(r.sampler.State()), StateX0hat) }
 
 // startState returns a copy of the state the caller gave, or noise of the first level.
 func (r *Run) startState() (*tensors.Tensor, error) {
@@ -165,7 +168,9 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 		return nil, err
 	}
 	if !st.First {
-		if err := r.makeState(); err != nil {
+		gone := r.driver.gone(r.sampler, st)
+		here := slices.DeleteFunc(r.allState(), func(name string) bool { return slices.Contains(gone, name) })
+		if err := r.makeState(here); err != nil {
 			return nil, err
 		}
 	}
@@ -191,6 +196,9 @@ func (r *Run) Exec(stage string, scalars Scalars) (Reports, error) {
 	}
 	for i, name := range p.written {
 		r.set(name, out[i])
+	}
+	for _, name := range r.driver.spent(st) {
+		r.set(name, nil)
 	}
 	var values []float32
 	if len(p.reported) > 0 {
@@ -229,7 +237,7 @@ func (r *Run) account(st Stage, reported []string, reports Reports) error {
 	if v, ok := reports[reportGradient]; ok {
 		r.record.GradientNorm = v
 	}
-	if e, ok := probed(st.Name, reports); ok {
+	if e, ok := probed(st.label(), reports); ok {
 		r.record.Evaluations = append(r.record.Evaluations, e)
 	}
 	return nil

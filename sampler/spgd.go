@@ -98,7 +98,20 @@ func (s SPGD) Stages() []Stage {
 	if s.automatic() {
 		return s.autoStages()
 	}
-	return []Stage{warmup, fresh, stale}
+	return append(s.likelihood(warmup), fresh, stale)
+}
+
+// shared is the state that only the likelihood steps of a level read.
+var shared = []string{momentum, dual}
+
+// likelihood lists a likelihood step as the steps of a level run it. An x0hat that the denoise step makes anew is none of
+// theirs to leave.
+func (s SPGD) likelihood(st Stage) []Stage {
+	shared := shared
+	if s.automatic() || s.Denoise == DenoiseFresh {
+		shared = append(shared[:len(shared):len(shared)], StateX0hat)
+	}
+	return st.parts(s.Warmup, shared, []string{StateX0hat, direction})
 }
 
 // warmup is one likelihood step. With beta = 0, g~ is the gradient itself.
@@ -138,6 +151,7 @@ func (b *Builder) descend(x, x0hat, g *Node) {
 // fresh is the denoise step from x^(N).
 var fresh = Stage{
 	Name:    "denoise fresh",
+	Fresh:   shared,
 	State:   []string{StateX, push, lastPush, lastDir},
 	Scalars: []string{"sigma", "advance"},
 	Cost:    Cost{Forwards: 1},
@@ -153,6 +167,7 @@ var fresh = Stage{
 // stale is the denoise step along the direction of x^(N-1), which the warm-up left behind.
 var stale = Stage{
 	Name:    "denoise stale",
+	Fresh:   shared,
 	State:   []string{StateX, direction, push, lastPush, lastDir},
 	Scalars: []string{"advance"},
 	Build:   func(b *Builder) { euler(b, b.State(direction)) },
@@ -188,7 +203,7 @@ func (s SPGD) steps(r *Run, likelihood Stage, n int, denoise Stage, in Scalars) 
 	rec.StepSize, in["pixel"] = in["step"], one(s.ADM == ADMPixel)
 	for j := range n {
 		in["keep"], in["beta"] = one(j > 0), s.Beta*one(j > 0 && s.ADM != ADMOff)
-		err := r.Then(likelihood.Name, in, func(out Reports) {
+		err := r.Then(likelihood.part(j, n, nil, nil).Name, in, func(out Reports) {
 			if j > 0 && s.ADM != ADMOff {
 				rec.Alpha = append(rec.Alpha, out[reportAlpha])
 			}

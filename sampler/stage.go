@@ -1,7 +1,9 @@
 package sampler
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/pkg/core/graph"
 
@@ -57,11 +59,52 @@ type Stage struct {
 	// First says that a run begins with the stage, if it runs it at all, and that it reads no state but x: the rest
 	// is made after it, and its memory serves the stage.
 	First bool
+	// Fresh lists state tensors that hold nothing of use when the stage runs: what it reads of them counts as zero. Spent
+	// lists those that nobody reads after it, whatever it writes. A driver with tiles, for which every tensor of the size
+	// of an image counts, has no memory for either; without tiles both are there, and mean nothing.
+	Fresh, Spent []string
 	// Cost is what one run of it costs.
 	Cost   Cost
 	filter func(b *Builder, g *Node) *Node // of likelihood gradients, or nil: see DiffStateGrad
+	// of is the name of the stage that this one is but for Fresh and Spent, if it is.
+	of string
 	// Build builds the graph. Errors are raised as panics, as GoMLX does.
 	Build func(b *Builder)
+}
+
+// label names the stage, without regard to where in a step it runs.
+func (st Stage) label() string { return cmp.Or(st.of, st.Name) }
+
+// part is the stage as the j-th of n runs on end: the first finds nothing in the state that they share, and the last
+// leaves nothing there; what is for later stages only the last leaves behind.
+func (st Stage) part(j, n int, shared, later []string) Stage {
+	st.of = st.Name
+	first, last := j == 0, j == n-1
+	switch {
+	case first && last:
+		st.Name += ", alone"
+	case first:
+		st.Name += ", first"
+	case last:
+		st.Name += ", last"
+	}
+	if first {
+		st.Fresh = shared
+	}
+	if st.Spent = later; last {
+		st.Spent = shared
+	}
+	return st
+}
+
+// parts are the different ones of n runs on end.
+func (st Stage) parts(n int, shared, later []string) (list []Stage) {
+	for j := range n {
+		if j < 2 || j == n-1 { // those in between are the same
+			list = append(list, st.part(j, n, shared, later))
+		}
+	}
+	return list
 }
 
 // Builder is what a stage's Build function sees: its inputs, the problem's denoiser and
@@ -77,6 +120,7 @@ type Builder struct {
 	filter                func(b *Builder, g *Node) *Node // of likelihood gradients, or nil
 	cuts                  *cuts                           // where the denoiser is left out of the graph, or nil
 	spared                spared
+	spent                 []string // state that is not written
 
 	written  []string
 	writes   []*Node
@@ -153,9 +197,18 @@ func (b *Builder) SquaredResidual(x0hat *Node) *Node {
 	return dot(r, r)
 }
 
+// Hold returns a value that Denoise and Gradient leave alone. Where tiles cut the graph there, what comes after
+// does not compute the value again, nor does it need what that was computed of. It must not be on the way of a gradient.
+func (b *Builder) Hold(value *Node) *Node {
+	if b.cuts == nil {
+		return value
+	}
+	return b.cuts.hold(value)
+}
+
 // SetState gives a state tensor its new value, [N,H,W,C].
 func (b *Builder) SetState(name string, value *Node) {
-	if b.spared.state[name] {
+	if b.spared.state[name] || slices.Contains(b.spent, name) {
 		return
 	}
 	b.written = append(b.written, name)

@@ -45,7 +45,7 @@ func (c *call) name() string {
 	if c.dst != "" {
 		return c.dst + " = " + c.src
 	}
-	return c.stage.Name
+	return c.stage.label()
 }
 
 // Then runs a stage, perhaps with others of the outer step as one program: at the end of the step at the latest,
@@ -209,7 +209,7 @@ func (r *Run) flush() error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	if err := r.makeState(); err != nil {
+	if err := r.makeState(r.allState()); err != nil {
 		return err
 	}
 	begin := time.Now()

@@ -149,7 +149,7 @@ func TestWholeStepErrors(t *testing.T) {
 	}
 	for _, c := range []struct {
 		stage, want string
-	}{{"none", `sampler: spgd has no stage "none"`}, {"warm-up", `sampler: warm-up runs without its scalar "sigma"`}} {
+	}{{"none", `sampler: spgd has no stage "none"`}, {"warm-up, first", `sampler: warm-up, first runs without its scalar "sigma"`}} {
 		if _, err := d.Run(context.Background(), sendsTo{quick(), c.stage}, p.job); err == nil || err.Error() != c.want {
 			t.Errorf("%v, want %s", err, c.want)
 		}
