@@ -114,8 +114,14 @@ func part(x *graph.Node, axis, from, to int) *graph.Node {
 }
 
 // join concatenates what is not empty.
-func join(axis int, parts ...*graph.Node) *graph.Node {
+func join(axis int, parts ...*graph.Node) *graph.Node { return joinAs(asImages, axis, parts...) }
+
+// joinAs concatenates what is not empty, in another form, which keeps the axis.
+func joinAs(form func(*graph.Node) *graph.Node, axis int, parts ...*graph.Node) *graph.Node {
 	parts = slices.DeleteFunc(parts, func(p *graph.Node) bool { return p.Shape().Dimensions[axis] == 0 })
+	for i, p := range parts {
+		parts[i] = form(p)
+	}
 	if len(parts) == 1 {
 		return parts[0]
 	}

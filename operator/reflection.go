@@ -37,23 +37,43 @@ func (r reflection) before() int { return max(0, -r.first) }
 func (r reflection) after() int  { return max(0, r.first+r.count-r.n) }
 
 // extend builds the entries that are read. GoMLX does not know its gradient: see fold.
-func (r reflection) extend(x *graph.Node) *graph.Node {
+func (r reflection) extend(x *graph.Node) *graph.Node { return r.extendAs(x, asImages) }
+
+// extendAs is extend in another form, which the parts that are put together have: what a reader of a convolution's
+// form finds put together in it need not be stored.
+func (r reflection) extendAs(x *graph.Node, form func(*graph.Node) *graph.Node) *graph.Node {
 	skip := r.skipped()
-	return join(r.axis,
+	return joinAs(form, r.axis,
 		graph.Reverse(part(x, r.axis, skip, r.before()+skip), r.axis),
 		part(x, r.axis, max(0, r.first), min(r.n, r.first+r.count)),
 		graph.Reverse(part(x, r.axis, r.n-skip-r.after(), r.n-skip), r.axis))
 }
 
 // fold builds the adjoint of extend.
-func (r reflection) fold(v *graph.Node) *graph.Node {
-	before, after := r.before(), r.after()
+func (r reflection) fold(v *graph.Node) *graph.Node { return r.foldAs(v, asImages) }
+
+// foldAs is fold in another form, as extendAs.
+func (r reflection) foldAs(v *graph.Node, form func(*graph.Node) *graph.Node) *graph.Node {
+	before, after, skip := r.before(), r.after(), r.skipped()
+	first, last := graph.Reverse(part(v, r.axis, 0, before), r.axis), graph.Reverse(part(v, r.axis, r.count-after, r.count), r.axis)
+	if low, high := skip+before, r.n-skip-after; low <= high && r.first <= 0 && r.first+r.count >= r.n {
+		// What comes back from the two ends goes to different places, and all can be put together at once.
+		x := func(from, to int) *graph.Node { return part(v, r.axis, before+from, before+to) }
+		return joinAs(form, r.axis, x(0, skip), sum(x(skip, low), first), x(low, high), sum(x(high, r.n-skip), last), x(r.n-skip, r.n))
+	}
 	x := join(r.axis,
 		r.zeros(v, max(0, r.first)),
 		part(v, r.axis, before, r.count-after),
 		r.zeros(v, max(0, r.n-r.first-r.count)))
-	x = r.addAt(x, r.skipped(), graph.Reverse(part(v, r.axis, 0, before), r.axis))
-	return r.addAt(x, r.n-r.skipped()-after, graph.Reverse(part(v, r.axis, r.count-after, r.count), r.axis))
+	return form(r.addAt(r.addAt(x, skip, first), r.n-skip-after, last))
+}
+
+// sum adds two nodes, which may be empty.
+func sum(x, y *graph.Node) *graph.Node {
+	if x.Shape().Size() == 0 {
+		return x
+	}
+	return graph.Add(x, y)
 }
 
 // addAt adds y to the entries of x from at on.

@@ -35,13 +35,15 @@ func (r *resizer) kernel(channels int) *tensors.Tensor {
 
 // apply builds the filtered image.
 func (r *resizer) apply(kernel, x *graph.Node) *graph.Node {
-	for _, e := range r.edges {
+	last := len(r.edges) - 1
+	for _, e := range r.edges[:last] {
 		x = e.extend(x)
 	}
+	channels := x.Shape().Dimensions[3]
 	strides := [2]int{1, 1}
 	strides[r.axis-1] = r.filter.stride
-	y := graph.Convolve(r.planes(x), kernel).NoPadding().StridePerAxis(strides[:]...).Done()
-	return r.images(y, x)
+	y := graph.Convolve(r.edges[last].extendAs(x, r.planes), kernel).NoPadding().StridePerAxis(strides[:]...).Done()
+	return r.images(y, channels)
 }
 
 // adjoint builds its adjoint: zeros between the entries of v, the filter the other way round, and what it
@@ -53,14 +55,14 @@ func (r *resizer) adjoint(kernel, v *graph.Node) *graph.Node {
 	x := graph.Convolve(r.planes(v), graph.Reverse(kernel, 0, 1)).
 		PaddingPerDim([][2]int{{margin[0], margin[0]}, {margin[1], margin[1]}}).
 		InputDilationPerAxis(dilation[:]...).Done()
-	x = r.images(x, v)
+	x = r.images(x, v.Shape().Dimensions[3])
 	for i := range r.edges {
 		x = r.edges[len(r.edges)-1-i].fold(x)
 	}
 	return x
 }
 
-// planes gives images the form that the convolution takes, and images takes what it makes of x back.
+// planes gives images the form that the convolution takes, and images takes what it makes of them back.
 func (r *resizer) planes(x *graph.Node) *graph.Node {
 	if r.axis == 1 {
 		return asPlanes(x)
@@ -68,10 +70,10 @@ func (r *resizer) planes(x *graph.Node) *graph.Node {
 	return x
 }
 
-func (r *resizer) images(y, x *graph.Node) *graph.Node {
+func (r *resizer) images(y *graph.Node, channels int) *graph.Node {
 	if r.axis == 1 {
-		d := x.Shape().Dimensions
-		return graph.Reshape(y, d[0], y.Shape().Dimensions[1], d[2], d[3])
+		d := y.Shape().Dimensions
+		return graph.Reshape(y, d[0], d[1], d[2]/channels, channels)
 	}
 	return y
 }
