@@ -208,3 +208,31 @@ func TestFit(t *testing.T) {
 		}
 	}
 }
+
+// TestLargePictures: 24 megapixels with automatic steps take so many images of memory at most, of 288 MB. 3 GB are ten, of
+// which the measurement and the program have one or two.
+func TestLargePictures(t *testing.T) {
+	d, err := prior.Load("natural-small", prior.LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEngine(t)
+	for _, c := range []struct {
+		task   operator.Task
+		images float64
+	}{{denoise, 5}, {holes, 8}, {fourth, 8.8}, {operator.Task{Name: operator.TaskColorize}, 8.5}, {motion, 13.8}} {
+		const h, w = 4000, 6000
+		op, _, err := operator.Build(c.task, h, w, 1, operator.Files{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := New("spgd", Problem{Operator: op, SigmaY: 0.02}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, bytes, err := Fit(e, d, op, s, 1, 1<<40, Tiles{Side: 256})
+		if images := float64(bytes) / (h * w * 3 * 4); err != nil || images > c.images || images < c.images-2 {
+			t.Errorf("%s: %.1f images (%v), want %.1f or a little less", op.Name(), images, err, c.images)
+		}
+	}
+}
