@@ -252,7 +252,7 @@ func (r *Run) share() float64 {
 	return 1 / (r.Sigma() * r.Sigma() * sum)
 }
 
-// start replaces the noise that x starts from by an estimate with less of it.
+// start puts the noise that x starts from, or a part of it, on an estimate.
 func (s SPGD) start(r *Run, noise float64) (err error) {
 	switch {
 	case s.auto.same:
@@ -260,7 +260,11 @@ func (s SPGD) start(r *Run, noise float64) (err error) {
 	case s.auto.searched:
 		err = r.search()
 	case s.auto.estimate:
-		_, err = r.Exec(autoStart.Name, Scalars{"lambda": noise / (gradientSpread * gradientSpread), "noise": estimateNoise})
+		kept := 1.0
+		if !s.auto.linear {
+			kept = estimateNoise
+		}
+		_, err = r.Exec(autoStart.Name, Scalars{"lambda": noise / (gradientSpread * gradientSpread), "noise": kept})
 	}
 	return err
 }

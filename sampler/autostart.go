@@ -20,10 +20,13 @@ import (
 const (
 	gradientSpread = 0.1 // standard deviation of the differences of neighbouring pixels in [-1,1]
 	estimateSteps  = 60  // conjugate-gradient steps
-	estimateNoise  = 0.3 // noise on the estimate at the start, in units of the first level
+	estimateNoise  = 0.3 // noise at the start on the estimate of an operator's own, in units of the first level
 )
 
-// autoStart is the start: x is noise of the first level before it.
+// autoStart is the start: x is noise of the first level before it. What "noise" keeps of it is all for a linear
+// operator. With less, the network is told of more noise than there is, and the gradient through it loses its
+// sign at the borders of smooth pictures: lines along them grow from step to step, and stay. For an operator that is not
+// linear less is kept, because its derivative holds near the estimate only.
 var autoStart = Stage{
 	Name: "auto start", State: []string{StateX}, Scalars: []string{"lambda", "noise"}, First: true,
 	Build: func(b *Builder) {
