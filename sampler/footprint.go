@@ -183,10 +183,9 @@ func (f *footprint) cut(c *cutProgram, donated []bool, t *tiler) error {
 	return nil
 }
 
-// tileSides are the sides of tiles that FitTiles lists. The first is not the largest that there is memory for: the priors that
-// come with the program restore a picture of 400 pixels and more better in tiles of that size than whole, being
-// trained at 128 (docs/architecture.md), and what a picture gives does not depend on the memory of the day then.
-// Tiles below the last take hardly less memory.
+// tileSides are the sides of tiles that FitTiles lists. The first is not the largest that there is memory for: larger ones
+// compute fewer pixels twice and restore no better (docs/architecture.md), and what a picture gives does not depend
+// on the memory of the day this way. Tiles below the last take hardly less memory.
 var tileSides = []int{256, 192, 128}
 
 // FitTiles lists the tiles that Fit is to choose from by itself: of one size, and smaller ones for want of memory.

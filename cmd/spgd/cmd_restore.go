@@ -81,7 +81,7 @@ instruction set differ, or after it if the bytes do.
 A large picture can be cut into overlapping tiles, which the prior sees one after the other and
 whose estimates are blended, while the measurement is compared with the whole picture: --tile SIDE.
 The memory then depends little on the size of the picture. A picture no larger than a tile stays whole.
-By itself (auto) spgd takes tiles of 256 pixels, in which larger pictures come out better than whole, or of 192 or
+By itself (auto) spgd takes tiles of 256 pixels, in which larger pictures come out as well as whole, or of 192 or
 128 if those of 256 do not fit into --memory; for priors with attention a tile is no larger than what they
 were trained at. --tile off keeps the picture whole. The log says what the restoration will take at most, before it begins, and
 what cannot fit ends with the exit status 5. The tile is a part of the settings that OUT keeps, since

@@ -25,7 +25,7 @@ type tileOptions struct{ tile string }
 // AddFlags adds them.
 func (o *tileOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.tile, "tile", tileAuto, "largest `SIDE` in pixels of the overlapping tiles in which the prior sees a picture, or off:\n"+
-		"auto takes 256, which restores larger pictures better than none (restore with too little memory 192 or 128)")
+		"auto takes 256 (restore with too little memory 192 or 128); larger ones take less time and more memory")
 }
 
 // check checks the flag.
