@@ -38,14 +38,18 @@ func (nested) Step(r *Run) error {
 	return err
 }
 
-func TestNestedCuts(t *testing.T) {
+// wholeAndTiled runs a method on whole images and in tiles, of a denoiser that makes no difference between the two.
+func wholeAndTiled(t *testing.T, m Sampler) (whole, inTiles *Result, tiled *Driver) {
+	t.Helper()
 	op := someOperators(t)["sr:4"]
 	h, w, c := op.MeasurementSize()
 	job := Job{Y: normals(60, 0.3, 2, h, w, c), Seed: 3}
-	m := nested{Levels{2, 1, 0.1}}
-	want := mustRun(t, newDriver(t, pixelwise{}, op), m, job)
-	tiled := newTiledDriver(t, pixelwise{}, op, smallTiles(1))
-	got := mustRun(t, tiled, m, job)
+	tiled = newTiledDriver(t, pixelwise{}, op, smallTiles(1))
+	return mustRun(t, newDriver(t, pixelwise{}, op), m, job), mustRun(t, tiled, m, job), tiled
+}
+
+func TestNestedCuts(t *testing.T) {
+	want, got, tiled := wholeAndTiled(t, nested{Levels{2, 1, 0.1}})
 	for what, pair := range map[string][2]*tensors.Tensor{"x": {got.X, want.X}, "x0hat": {got.X0hat, want.X0hat}} {
 		if e := relative(flat(t, pair[0]), double(flat(t, pair[1]))); !(e < 1e-5) {
 			t.Errorf("%s moves by %g of its size with tiles", what, e)
@@ -89,13 +93,7 @@ func (held) Step(r *Run) error {
 
 // TestHold: what is held replaces what it was computed of, where something reads it later, and changes nothing.
 func TestHold(t *testing.T) {
-	op := someOperators(t)["sr:4"]
-	h, w, c := op.MeasurementSize()
-	job := Job{Y: normals(60, 0.3, 2, h, w, c), Seed: 3}
-	m := held{Levels{2, 1, 0.1}}
-	want := mustRun(t, newDriver(t, pixelwise{}, op), m, job)
-	tiled := newTiledDriver(t, pixelwise{}, op, smallTiles(1))
-	got := mustRun(t, tiled, m, job)
+	want, got, tiled := wholeAndTiled(t, held{Levels{2, 1, 0.1}})
 	if e := relative(flat(t, got.X), double(flat(t, want.X))); !(e < 1e-5) {
 		t.Errorf("x moves by %g of its size with tiles", e)
 	}
