@@ -165,6 +165,8 @@ type Sampler struct {
 	Average bool `json:"average,omitempty"`
 	// Antithetic says that levels have opposite noise in pairs.
 	Antithetic bool `json:"antithetic,omitempty"`
+	// Ancestral says that levels followed each other as in the reverse of the diffusion.
+	Ancestral bool `json:"ancestral,omitempty"`
 
 	// Parameters are the settings of a method other than SPGD, by name: numbers, booleans and words.
 	// Of such a method the fields above but for Name and Steps are zero.

@@ -54,7 +54,7 @@ func full() *Run {
 	r.Measurement, r.Padded = &Size{64, 64, 3}, &Size{256, 256, 3}
 	r.Prior = &Prior{Name: "natural-small", SHA256: strings.Repeat("0f", 32), File: "/p.safetensors", Parameters: 6e6}
 	r.Engine = Engine{Name: "spgd", ISA: "avx512", Precision: "f32", Threads: 2}
-	r.Sampler = &Sampler{"spgd", "default", 30, 3, 0.9, "global", "fresh", 100, 0.1, 7, "given", 0.01, true, true, map[string]any{"eta": 0.5, "clip": true}}
+	r.Sampler = &Sampler{"spgd", "default", 30, 3, 0.9, "global", "fresh", 100, 0.1, 7, "given", 0.01, true, true, true, map[string]any{"eta": 0.5, "clip": true}}
 	r.Cost = &Cost{30, 90, 120}
 	r.DataFit = NewDataFit(12, 3, 0)
 	r.Timings = &Timings{0.1, 1, 100, 101.5}

@@ -25,6 +25,13 @@ import (
 //
 // With Settings.Antithetic levels go in pairs with opposite noise, as written; without, every z_k is drawn. What x0'
 // keeps of z at the first is taken off at the second.
+// With Settings.Ancestral the next state is a draw from its distribution given x_k and x0',
+//
+//	x_(k+1) = x0' + c (x_k - x0') + sigma_next sqrt(1-c) z_k,      c = (sigma_next/sigma)^2,
+//
+// the reverse transition of the diffusion (Ho et al. 2020, eq. 6 and 7, for the variance-exploding state), with which runs
+// spread nearly as the posterior does. Fresh noise forgets in x_k what x0', a mean, leaves open.
+//
 // Each level's x0' has errors of its own, from its noise, which grow with sigma: with Settings.Average the
 // result is the mean of all x0', weighted by 1/sigma^2. Of a linear operator it is brought to y as far as it is
 // further from it than the noise explains, see autoAgree.
@@ -179,8 +186,8 @@ const derivativeSteps = 3
 var autoFresh = Stage{
 	Name:    "auto denoise fresh",
 	Fresh:   shared,
-	State:   []string{StateX, push, lastPush, lastDir, mean},
-	Scalars: []string{"sigma", "next", "share", "final"},
+	State:   []string{StateX, push, lastPush, lastDir, mean, level},
+	Scalars: []string{"sigma", "next", "kept", "share", "final"},
 	Noise:   []string{"z"},
 	Cost:    Cost{Forwards: 1},
 	Build: func(b *Builder) {
@@ -196,20 +203,24 @@ var autoFresh = Stage{
 var autoStale = Stage{
 	Name:    "auto denoise stale",
 	Fresh:   shared,
-	State:   []string{StateX, direction, push, lastPush, lastDir, mean},
-	Scalars: []string{"next", "share", "final"},
+	State:   []string{StateX, direction, push, lastPush, lastDir, mean, level},
+	Scalars: []string{"next", "kept", "share", "final"},
 	Noise:   []string{"z"},
 	Build:   func(b *Builder) { renoise(b, b.State(direction)) },
 }
 
 // renoise moves x along d = x - x0hat to the estimate x0', takes it into the mean with the weight "share", and
-// puts noise of the next level on it, whose sign "next" bears. Where "final" is 1, x becomes the mean.
+// puts noise of the next level on it, whose sign "next" bears, or the share "kept" of what the level had beside x0'
+// and less noise. Where "final" is 1, x becomes the mean.
 func renoise(b *Builder, d *Node) {
 	x0, before := graph.Sub(b.State(StateX), d), b.State(mean)
 	after := graph.Add(before, graph.Mul(b.Scalar("share"), graph.Sub(x0, before)))
 	b.SetState(mean, after)
 	b.SetState(StateX0hat, x0)
 	x := graph.Add(x0, graph.Mul(b.Scalar("final"), graph.Sub(after, x0)))
+	if !b.spared.state[level] {
+		x = graph.Add(x, graph.Mul(b.Scalar("kept"), graph.Sub(b.State(level), x0)))
+	}
 	b.SetState(StateX, graph.Add(x, graph.Mul(b.Scalar("next"), b.Noise("z"))))
 	b.reportAngles(d)
 }
@@ -218,7 +229,8 @@ func renoise(b *Builder, d *Node) {
 func (s SPGD) autoStep(r *Run) error {
 	sigma, noise := r.Sigma(), s.auto.sigmaY*s.auto.sigmaY
 	step := 2 * sigma * sigma / (1 + sigma*sigma)
-	in := Scalars{"sigma": sigma, "next": r.SigmaNext(), "noise": max(noise, s.auto.floor*step), "step": step}
+	next, kept := s.transition(sigma, r.SigmaNext())
+	in := Scalars{"sigma": sigma, "next": next, "kept": kept, "noise": max(noise, s.auto.floor*step), "step": step}
 	if k := r.K(); s.Antithetic && k > 0 && k%2 == 0 {
 		r.drawAs(k - 1)
 		in["next"] = -in["next"]
@@ -229,6 +241,7 @@ func (s SPGD) autoStep(r *Run) error {
 			return err
 		}
 	}
+	r.Keep(level, StateX)
 	denoise, n := autoStale, s.Warmup
 	if s.Denoise == DenoiseFresh {
 		denoise = autoFresh
@@ -241,6 +254,14 @@ func (s SPGD) autoStep(r *Run) error {
 	}
 	_, err := r.Exec(autoAgree.Name, Scalars{"noise": noise, "entries": float64(s.auto.entries), "largest": s.auto.largest})
 	return err
+}
+
+// transition is the way to the next level: the noise put on x0', and what is kept of x_k - x0'.
+func (s SPGD) transition(sigma, next float64) (noise, kept float64) {
+	if s.Ancestral {
+		kept = next * next / (sigma * sigma)
+	}
+	return next * math.Sqrt(1-kept), kept
 }
 
 // share is the weight of this level's estimate in the mean of those so far, each weighted by 1/sigma^2.

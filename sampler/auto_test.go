@@ -170,23 +170,92 @@ func TestAutoPosteriorMean(t *testing.T) {
 				apart += math.Pow(float64(flat(t, res.X)[i*dim+k])-v, 2) / batch
 			}
 		}
-		var c, ca, s, gain, explained mat.Dense // posterior covariance C - C A^T (A C A^T + sigma_y^2 I)^-1 A C
-		c.Mul(p.prior.q, mat.NewDiagDense(dim, p.prior.lambda))
-		c.Mul(&c, p.prior.q.T())
-		ca.Mul(&c, p.op.a.T())
-		s.Mul(p.op.a, &ca)
-		rows, _ := s.Dims()
-		for i := range rows {
-			s.Set(i, i, s.At(i, i)+sigmaY*sigmaY)
-		}
-		if err := gain.Solve(&s, ca.T()); err != nil {
-			t.Fatal(err)
-		}
-		explained.Mul(&ca, &gain)
-		spread := mat.Trace(&c) - mat.Trace(&explained)
+		spread := posteriorVariance(t, p, sigmaY)
 		t.Logf("sigma_y %g: %.3g from the mean, samples %.3g", sigmaY, math.Sqrt(apart), math.Sqrt(spread))
 		if math.Sqrt(apart) > 0.2*math.Sqrt(spread) {
 			t.Errorf("with noise %g results are %.3g from the posterior's mean, its samples %.3g", sigmaY, math.Sqrt(apart), math.Sqrt(spread))
+		}
+	}
+}
+
+// posteriorVariance is the trace of the posterior's covariance C - C A^T (A C A^T + sigma_y^2 I)^-1 A C.
+func posteriorVariance(t *testing.T, p problem, sigmaY float64) float64 {
+	t.Helper()
+	var c, ca, s, gain, explained mat.Dense
+	c.Mul(p.prior.q, mat.NewDiagDense(len(p.prior.lambda), p.prior.lambda))
+	c.Mul(&c, p.prior.q.T())
+	ca.Mul(&c, p.op.a.T())
+	s.Mul(p.op.a, &ca)
+	rows, _ := s.Dims()
+	for i := range rows {
+		s.Set(i, i, s.At(i, i)+sigmaY*sigmaY)
+	}
+	if err := gain.Solve(&s, ca.T()); err != nil {
+		t.Fatal(err)
+	}
+	explained.Mul(&ca, &gain)
+	return mat.Trace(&c) - mat.Trace(&explained)
+}
+
+// Under a Gaussian prior ancestral runs spread nearly as the posterior does, and runs with fresh noise do not.
+func TestAncestralSpread(t *testing.T) {
+	const batch, samples = 4, 24
+	for _, sigmaY := range []float64{0.01, 0.05, 0.2} {
+		p := newProblem(t, batch)
+		op := factoredOperator{p.op}
+		want := math.Sqrt(posteriorVariance(t, p, sigmaY))
+		spread := func(ancestral bool) float64 {
+			s, err := Preset("posterior")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Ancestral = ancestral
+			job := p.job
+			job.XStart, job.Samples.Number = nil, samples
+			res := mustRun(t, newDriver(t, p.prior, op), SPGD{s.For(Problem{op, sigmaY})}, job)
+			return floats.Norm(double(flat(t, res.Spread)), 2) / math.Sqrt(batch)
+		}
+		ancestral, fresh := spread(true)/want, spread(false)/want
+		t.Logf("sigma_y %g: spread %.3f of the posterior's, with fresh noise %.3f", sigmaY, ancestral, fresh)
+		if ancestral < 0.8 || ancestral > 1.05 {
+			t.Errorf("with noise %g the spread is %.3f of the posterior's", sigmaY, ancestral)
+		}
+		if fresh > 0.75 {
+			t.Errorf("with noise %g and fresh noise at each level the spread is %.3f of the posterior's: ancestral steps are not needed", sigmaY, fresh)
+		}
+	}
+}
+
+// Ancestral steps are draws from the distribution of the next state given this one and x0': what a step adds beside its
+// mean is normal with the variance sigma_next^2 (1-c).
+func TestAncestralSteps(t *testing.T) {
+	const batch, dim, levels = 2, gaussianSide * gaussianSide * 3, 8
+	for _, denoise := range []DenoiseFrom{DenoiseStale, DenoiseFresh} {
+		p := newProblem(t, batch)
+		op := factoredOperator{p.op}
+		s := autoSettings(Problem{op, p.sigmaY}, levels, 2)
+		s.Denoise, s.Ancestral, s.Average, s.Antithetic = denoise, true, false, false
+		sigmas := SPGD{s}.Sigmas()
+		var got states
+		job := p.job
+		job.Observers = []Observer{&got}
+		mustRun(t, newDriver(t, p.prior, op), SPGD{s}, job)
+		var before []float64
+		for k := 1; k < levels-1; k++ {
+			c := math.Pow(sigmas[k+1]/sigmas[k], 2)
+			z := double(got.x[k])
+			floats.AddScaled(z, -(1 - c), double(got.x0hat[k]))
+			floats.AddScaled(z, -c, double(got.x[k-1]))
+			floats.Scale(1/(sigmas[k+1]*math.Sqrt(1-c)), z)
+			if size := floats.Norm(z, 2) / math.Sqrt(batch*dim); math.Abs(size-1) > 4/math.Sqrt(2*batch*dim) {
+				t.Errorf("%s: the noise of step %d has the root mean square %.3g", denoise, k, size)
+			}
+			if k > 1 {
+				if cos := floats.Dot(z, before) / (floats.Norm(z, 2) * floats.Norm(before, 2)); math.Abs(cos) > 4/math.Sqrt(batch*dim) {
+					t.Errorf("%s: steps %d and %d have noise at the cosine %.3g", denoise, k-1, k, cos)
+				}
+			}
+			before = z
 		}
 	}
 }

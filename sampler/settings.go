@@ -65,6 +65,11 @@ type Settings struct {
 	// Antithetic gives the second of two successive levels the opposite of the noise of the first, in a run with AutoStep.
 	Antithetic bool `set:"antithetic"`
 
+	// Ancestral goes to the next level as the reverse of the diffusion does, in a run with AutoStep, and not by fresh noise:
+	// the run is a draw from the posterior rather than an estimate of its mean. It wants Average and Antithetic off, which
+	// narrow what runs differ in.
+	Ancestral bool `set:"ancestral"`
+
 	auto autoProblem // of AutoStep, by For
 }
 
@@ -101,7 +106,8 @@ func ReleasedSettings() Settings {
 }
 
 // Preset returns named settings: "default" (DefaultSettings), "draft" (the same with a
-// sixth of the evaluations), "paper" (PaperSettings) or "released" (ReleasedSettings).
+// sixth of the evaluations), "posterior" (the same for draws from the posterior, see Settings.Ancestral), "paper"
+// (PaperSettings) or "released" (ReleasedSettings).
 // Another name is an error that wraps ErrSettings.
 func Preset(name string) (Settings, error) {
 	switch name {
@@ -111,12 +117,16 @@ func Preset(name string) (Settings, error) {
 		s := DefaultSettings()
 		s.Steps, s.Warmup, s.Average = 10, 1, false // so few early estimates are too coarse for a mean
 		return s, nil
+	case "posterior":
+		s := DefaultSettings()
+		s.Ancestral, s.Average, s.Antithetic = true, false, false
+		return s, nil
 	case "paper":
 		return PaperSettings(), nil
 	case "released":
 		return ReleasedSettings(), nil
 	}
-	return Settings{}, fmt.Errorf("sampler: %w: unknown preset %q, want default, draft, paper or released", ErrSettings, name)
+	return Settings{}, fmt.Errorf("sampler: %w: unknown preset %q, want default, draft, posterior, paper or released", ErrSettings, name)
 }
 
 // Validate returns an error that names the first setting out of its range and wraps

@@ -27,8 +27,9 @@ const (
 	direction = "direction" // g_d = x - D(x; sigma)
 	lastPush  = "last push"
 	lastDir   = "last direction"
-	dual      = "dual" // u of AutoStep, in the shape of y
-	mean      = "mean" // of the levels' estimates
+	dual      = "dual"  // u of AutoStep, in the shape of y
+	mean      = "mean"  // of the levels' estimates
+	level     = "level" // x_k, which Settings.Ancestral keeps a part of
 )
 
 // Names of the reports beside the driver's.
@@ -49,7 +50,7 @@ func (s SPGD) Sigmas() []float64 { return Poly7(s.Steps, s.SigmaMax, s.SigmaMin)
 func (s SPGD) State() []string {
 	names := []string{momentum, push, direction, lastPush, lastDir}
 	if s.automatic() {
-		names = append(names, dual, mean)
+		names = append(names, dual, mean, level)
 	}
 	return names
 }
@@ -65,6 +66,9 @@ func (s SPGD) Spared() (state, reports []string) {
 	if s.automatic() && s.Warmup == 1 {
 		state = append(state, dual)
 	}
+	if s.automatic() && !s.Ancestral {
+		state = append(state, level)
+	}
 	if s.automatic() && !s.Average {
 		state = append(state, mean)
 	}
@@ -74,8 +78,8 @@ func (s SPGD) Spared() (state, reports []string) {
 	return state, reports
 }
 
-// Scratch lists what the likelihood steps share.
-func (SPGD) Scratch() []string { return []string{momentum, push, direction, dual} }
+// Scratch lists what a level begins anew.
+func (SPGD) Scratch() []string { return []string{momentum, push, direction, dual, level} }
 
 // denoise is the stage of the denoise step.
 func (s SPGD) denoise() Stage {

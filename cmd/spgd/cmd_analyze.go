@@ -78,7 +78,7 @@ Curves are medians over the seeds in a band from the smallest to the largest.
 TASKS
   ` + taskSyntax + `
 
-` + methodHelp() + `Settings of a method follow its name; spgd takes preset=paper and preset=released too.
+` + methodHelp() + `Settings of a method follow its name; spgd takes preset=posterior, preset=paper and preset=released too.
 
 ` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitOutput, exitDevice, exitInterrupted),
 		Example: `  spgd analyze photo.png --task deblur:gaussian:3@0.01 -o dynamics

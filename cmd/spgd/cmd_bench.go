@@ -105,7 +105,7 @@ TASKS
 
 SUITES
 ` + bench.SuiteHelp() + `
-` + methodHelp() + `Settings of a method follow its name; spgd takes preset=paper and preset=released too. With
+` + methodHelp() + `Settings of a method follow its name; spgd takes preset=posterior, preset=paper and preset=released too. With
 mean-of=K the result of any method is the mean of K samples (see spgd restore --help), at K times
 the evaluations of the prior, which --nfe counts. With noise=auto a method is told the noise that is
 estimated from the measurement, as "spgd restore --noise auto" does, instead of the true one.

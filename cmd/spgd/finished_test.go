@@ -44,7 +44,7 @@ func TestFinishedSettings(t *testing.T) {
 	}{
 		{
 			"photo.png --task sr --scale 2 --steps 3 --warmup 1 --sigma-max 0.8",
-			[]string{"--scale 3", "--steps 4", "--warmup 2", "--sigma-max 0.9", "--beta 0.5", "--adm off", "--denoise fresh", "--average=false", "--antithetic=false", "--step-size 0.1",
+			[]string{"--scale 3", "--steps 4", "--warmup 2", "--sigma-max 0.9", "--beta 0.5", "--adm off", "--denoise fresh", "--average=false", "--antithetic=false", "--ancestral", "--step-size 0.1",
 				"--preset released", "--quality draft --steps 4", "--samples 2", "--starts 2", "--first-sample 2", "--noise 0.2", "--noise-model poisson", "--seed 4", "--depth 16", "--tile off --steps 4", "--task denoise", "--method dps", "--prior other.safetensors"},
 			[]string{"--depth 8", "--beta 0.9", "--seed 0", "--threads 1", "--jobs 2", "--tile off", "--tile 64", "--checkpoint-every 1s", "--resume=no", "--jpeg-quality 50"},
 		},

@@ -18,7 +18,7 @@ import (
 const methodSPGD = "spgd"
 
 // spgdFlags are the flags that only SPGD has.
-var spgdFlags = []string{"preset", "quality", "warmup", "beta", "adm", "denoise", "average", "antithetic", "step-size"}
+var spgdFlags = []string{"preset", "quality", "warmup", "beta", "adm", "denoise", "average", "antithetic", "ancestral", "step-size"}
 
 // methodHelp is the section on methods of a command's help.
 func methodHelp() string {

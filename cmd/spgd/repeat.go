@@ -121,6 +121,7 @@ func (e *earlier) apply(o *restoreOptions, f *pflag.FlagSet) (s spgd.Settings, s
 		SigmaMax: float64(r.Sampler.SigmaMax), SigmaMin: float64(r.Sampler.SigmaMin),
 		StepSize: float64(r.Sampler.StepSize), MinStepRatio: float64(r.Sampler.MinStepRatio),
 		ADM: sampler.ADM(r.Sampler.ADM), Denoise: sampler.DenoiseFrom(r.Sampler.Denoise), Average: r.Sampler.Average, Antithetic: r.Sampler.Antithetic,
+		Ancestral: r.Sampler.Ancestral,
 	}
 	checked := s
 	if r.Sampler.StepSizeRule == stepSizeAuto {

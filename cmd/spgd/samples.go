@@ -60,8 +60,8 @@ root mean square over the channels of sRGB values from -1 to 1. Where it is larg
 there, and the prior has invented it; that it is small does not prove anything right. A PNG has 16 bits of grey, black
 for 0; its text key "spgd-spread" tells for which value white stands (a value is pixel/65535
 times that), with all settings. A .safetensors file holds the tensor "spread", [height, width,
-channel], in float32. The error is some times the spread, which is larger, and nearer to it, with
---average=false --antithetic=false: see docs/samples.md.
+channel], in float32. By default the error is about ten times the spread, since the runs aim at one mean: with
+--preset posterior they are draws from the posterior, and it is about twice the spread. See docs/samples.md.
 
 Where every sample would be the same, as in denoising with a known --noise, one is made.
 
@@ -158,6 +158,9 @@ func (r *restoration) settleSamples(m sampler.Sampler) error {
 		r.options.Images = []uint32{sampler.SampleIndex(0, o.first-1)}
 		if r.options.Samples = o.samples; o.starts > 1 {
 			r.options.Starts = o.starts
+		}
+		if s, ok := m.(sampler.SPGD); ok && o.spread != "" && !s.Ancestral {
+			r.console.logf("the spread is far below the error with these settings, whose runs aim at one mean: --preset posterior draws from the posterior")
 		}
 		return nil
 	}

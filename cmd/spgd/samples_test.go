@@ -197,7 +197,14 @@ func TestQualityBest(t *testing.T) {
 	}
 	mustRun(t, command(dir, sampled+"out-best.png --quality best")...)
 	mustRun(t, command(dir, sampled+"out-4.png --samples 4")...)
-	mustRun(t, command(dir, sampled+"out-2.png --quality best --samples 2 --spread out-spread.png")...)
+	about := invoke(t, command(dir, strings.Replace(sampled, " -q", "", 1)+"out-2.png --quality best --samples 2 --spread out-spread.png")...)
+	if about.code != exitOK || !strings.Contains(about.errOut, "the spread is far below the error") {
+		t.Errorf("exit code %d, the log does not say what the spread is: %s", about.code, about.errOut)
+	}
+	about = invoke(t, command(dir, strings.Replace(sampled, " -q", "", 1)+"out-draws.png --preset posterior --samples 2 --spread out-draws-spread.png")...)
+	if about.code != exitOK || strings.Contains(about.errOut, "far below") {
+		t.Errorf("draws: exit code %d: %s", about.code, about.errOut)
+	}
 	r := parseRun(t, mustRun(t, command(dir, "restore -q --json --from out-2.png photo.png -o out-again.png"+tiny)...))
 	same("out-best.png", "out-4.png")
 	if r.Samples == nil || r.Samples.Number != 2 {

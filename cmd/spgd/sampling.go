@@ -16,10 +16,11 @@ import (
 
 // Names of presets.
 const (
-	presetDefault  = "default"
-	presetPaper    = "paper"
-	presetReleased = "released"
-	presetDraft    = "draft"
+	presetDefault   = "default"
+	presetPaper     = "paper"
+	presetReleased  = "released"
+	presetDraft     = "draft"
+	presetPosterior = "posterior"
 )
 
 // Qualities beside presets' names.
@@ -57,8 +58,9 @@ func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
 			"more were found to bring nothing, and best the mean of %d samples of standard. Denoising is one\n"+
 			"evaluation in all", bestSamples), []string{qualityDraft, qualityStandard, qualityBest})
 	addChoice(f, &o.preset, "preset", "preset", presetDefault,
-		"settings to start from, which other flags override; paper is 100 steps of 5 from sigma 100,\n"+
-			"released what the authors' code runs (the same without momentum, stale)", []string{presetDefault, presetPaper, presetReleased})
+		"settings to start from, which other flags override; posterior makes each run a draw from the\n"+
+			"posterior (--ancestral --average=false --antithetic=false), paper is 100 steps of 5 from sigma 100,\n"+
+			"released what the authors' code runs (the same without momentum, stale)", []string{presetDefault, presetPosterior, presetPaper, presetReleased})
 	f.IntVar(&o.settings.Steps, "steps", d.Steps, "number `T` of noise levels")
 	f.IntVar(&o.settings.Warmup, "warmup", d.Warmup, "number `N` of likelihood steps at each noise level; the cost is T N evaluations of\n"+
 		"the prior with gradient, and T without unless --denoise stale")
@@ -68,6 +70,8 @@ func (o *samplingOptions) AddFlags(f *pflag.FlagSet) {
 		[]string{string(sampler.DenoiseFresh), string(sampler.DenoiseStale)})
 	f.BoolVar(&o.settings.Antithetic, "antithetic", d.Antithetic, "with --step-size auto, give the second of two successive noise levels the opposite noise of the first;\n"+
 		"without, samples differ more")
+	f.BoolVar(&o.settings.Ancestral, "ancestral", d.Ancestral, "with --step-size auto, go to the next noise level as the reverse of the diffusion does, instead of by\n"+
+		"fresh noise: a draw from the posterior rather than its mean, see --preset posterior")
 	f.BoolVar(&o.settings.Average, "average", d.Average, "with --step-size auto, make the mean of all noise levels' estimates the result, weighted by\n"+
 		"1/sigma^2, instead of the last level's (not with --quality draft unless it is given)")
 	f.StringVar(&o.stepSize, "step-size", stepSizeAuto, "likelihood step: auto takes every step from noise level, noise and operator, and starts from an\n"+
@@ -114,6 +118,7 @@ func (o *samplingOptions) resolve(f *pflag.FlagSet) (spgd.Settings, error) {
 		"denoise":    func() { s.Denoise = sampler.DenoiseFrom(o.denoise) },
 		"average":    func() { s.Average = o.settings.Average },
 		"antithetic": func() { s.Antithetic = o.settings.Antithetic },
+		"ancestral":  func() { s.Ancestral = o.settings.Ancestral },
 		"step-size":  func() { s.StepSize = size },
 		"sigma-max":  func() { s.SigmaMax = o.settings.SigmaMax },
 	} {
@@ -168,7 +173,7 @@ func samplerRecord(preset string, s spgd.Settings, rule string) *report.Sampler 
 		Beta: report.Number(s.Beta), ADM: string(s.ADM), Denoise: string(s.Denoise),
 		SigmaMax: report.Number(s.SigmaMax), SigmaMin: report.Number(s.SigmaMin),
 		StepSize: report.Number(s.StepSize), StepSizeRule: rule, MinStepRatio: report.Number(s.MinStepRatio),
-		Average: s.Average, Antithetic: s.Antithetic,
+		Average: s.Average, Antithetic: s.Antithetic, Ancestral: s.Ancestral,
 	}
 }
 

@@ -65,6 +65,7 @@ func sampler(s *report.Sampler) []string {
 	return append(pairs, "Preset", s.Preset, "Likelihood steps", strconv.Itoa(s.Warmup), "Momentum", s.ADM, "beta", number(s.Beta),
 		"Denoise step", s.Denoise, "σ from", number(s.SigmaMax), "σ to", number(s.SigmaMin),
 		"Step size", number(s.StepSize), "Step size by", s.StepSizeRule, "Last to first step size", number(s.MinStepRatio),
+		"Next level", map[bool]string{true: "reverse of the diffusion", false: "fresh noise"}[s.Ancestral],
 		"Noise of levels", map[bool]string{true: "opposite in pairs", false: "independent"}[s.Antithetic],
 		"Result", map[bool]string{true: "mean of the levels' estimates", false: "estimate of the last level"}[s.Average])
 }
