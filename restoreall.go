@@ -11,7 +11,6 @@ import (
 
 	"github.com/seed-0f004ec9/spgd/engine/xla"
 	"github.com/seed-0f004ec9/spgd/measurement"
-	"github.com/seed-0f004ec9/spgd/operator"
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
@@ -39,13 +38,14 @@ func (r *Restorer) RestoreAll(ctx context.Context, ms []*measurement.Measurement
 			h, w := ms[group[0]].Operator.ImageSize()
 			size = sampler.Together(r.engine, r.denoiser, h, w)
 		}
+		size = sampler.Evenly(len(group), size)
 		for len(group) > 0 {
 			n := min(size, len(group))
-			err := r.restoreBatch(ctx, ms, group[:n], s, o, results)
+			err := r.restoreSome(ctx, ms, group[:n], s, o, size, results)
 			switch {
 			case batch == 0 && n > 1 && errors.Is(err, xla.ErrMemory):
 				r.Close() // what is compiled takes memory too
-				size = n / 2
+				size = sampler.Evenly(len(group), n/2)
 			case err != nil:
 				return nil, err
 			default:
@@ -68,8 +68,7 @@ func alike(ms []*measurement.Measurement, s Settings, o Options) (groups [][]int
 			return nil, err
 		}
 		at := slices.IndexFunc(groups, func(group []int) bool {
-			other := ms[group[0]]
-			return m.Noise == other.Noise && operator.Equal(m.Operator, other.Operator)
+			return m.Like(ms[group[0]])
 		})
 		if at >= 0 && !reflect.DeepEqual(methods[at], method) {
 			at = -1
@@ -83,29 +82,84 @@ func alike(ms []*measurement.Measurement, s Settings, o Options) (groups [][]int
 	return groups, nil
 }
 
-// restoreBatch restores some of the measurements as one.
-func (r *Restorer) restoreBatch(ctx context.Context, ms []*measurement.Measurement, indices []int, s Settings, o Options, results []*Result) error {
-	all := *ms[indices[0]]
-	all.Y = nil
+// restoreSome restores some of the measurements as one batch, on an accelerator of a given size.
+func (r *Restorer) restoreSome(ctx context.Context, ms []*measurement.Measurement, indices []int, s Settings, o Options, size int, results []*Result) error {
 	own := o
-	own.Images = make([]uint32, len(indices))
-	for k, i := range indices {
-		all.Y = append(all.Y, ms[i].Y...)
+	own.Images = nil
+	var list []*measurement.Measurement
+	for _, i := range indices {
+		list = append(list, ms[i])
 		if o.Images != nil {
-			own.Images[k] = o.Images[i]
+			own.Images = append(own.Images, o.Images[i])
 		}
 	}
-	whole, err := r.Restore(ctx, &all, s, own)
-	if err != nil {
-		return err
+	if r.engine.Accelerator() == nil { // where compiling takes less than computing for nothing
+		size = 0
 	}
-	runs, err := whole.Run.Split()
-	if err != nil {
-		return err
+	batch, err := r.RestoreBatch(ctx, list, s, own, Batch{Size: size})
+	for k := range batch {
+		results[indices[k]] = batch[k]
 	}
-	for k, i := range indices {
-		if results[i], err = newResult(whole.Method, whole.Settings, runs[k]); err != nil {
-			return err
+	return err
+}
+
+// Batch is how measurements are restored as one batch.
+type Batch struct {
+	// Size is the number of images of the programs, 0 for that of the measurements. The places that these leave over
+	// repeat the last one, which may be better than to compile programs for fewer.
+	Size int
+	// Resume, if not nil, is where each image goes on, as Options.Resume. They have to be Beside each other, and are
+	// copied.
+	Resume []*sampler.Checkpoint
+}
+
+// RestoreBatch restores several measurements of an image each, of one operator and noise, as one batch, for a caller that
+// follows it. Options.Images may name an index for each, nil means 0 for all. Observers see all images of the batch, those
+// of places left over too. Each result is as RestoreAll returns it. Measurements that differ in operator or noise are an
+// ErrProblem, Options.Resume is an ErrSettings.
+func (r *Restorer) RestoreBatch(ctx context.Context, ms []*measurement.Measurement, s Settings, o Options, b Batch) ([]*Result, error) {
+	n := len(ms)
+	switch {
+	case o.Resume != nil || b.Size < 0:
+		return nil, fmt.Errorf("spgd: %w: a batch of size %d with Options.Resume, want none", ErrSettings, b.Size)
+	case n == 0 || o.Images != nil && len(o.Images) != n || b.Resume != nil && len(b.Resume) != n:
+		return nil, fmt.Errorf("spgd: %w: %d image indices and %d checkpoints for %d measurements", ErrProblem, len(o.Images), len(b.Resume), n)
+	}
+	all := *ms[0]
+	all.Y = nil
+	images, resume := make([]uint32, max(n, b.Size)), []*sampler.Checkpoint(nil)
+	for k := range images {
+		i := min(k, n-1)
+		if m := ms[i]; m.Len() != 1 || !m.Like(ms[0]) {
+			return nil, fmt.Errorf("spgd: %w: measurement %d is of %d images or of another operator or noise than the first", ErrProblem, i, m.Len())
+		}
+		all.Y = append(all.Y, ms[i].Y...)
+		if o.Images != nil {
+			images[k] = o.Images[i]
+		}
+		if b.Resume != nil {
+			resume = append(resume, b.Resume[i])
+		}
+	}
+	o.Images = images
+	if resume != nil {
+		var err error
+		if o.Resume, err = sampler.JoinCheckpoints(resume); err != nil {
+			return nil, err
+		}
+	}
+	whole, err := r.Restore(ctx, &all, s, o)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := whole.Run.Split(n)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]*Result, n)
+	for i := range results {
+		if results[i], err = newResult(whole.Method, whole.Settings, runs[i]); err != nil {
+			return nil, err
 		}
 	}
 	for _, t := range []*tensors.Tensor{whole.Run.X, whole.Run.X0hat, whole.Run.Spread} {
@@ -113,5 +167,5 @@ func (r *Restorer) restoreBatch(ctx context.Context, ms []*measurement.Measureme
 			_ = t.FinalizeAll() // copied
 		}
 	}
-	return nil
+	return results, nil
 }

@@ -91,6 +91,36 @@ func TestRestoreAll(t *testing.T) {
 			t.Errorf("%v, want %v", err, want)
 		}
 	}
+	for want, call := range map[error]func() error{
+		ErrSettings: func() error {
+			_, err := r.RestoreBatch(ctx, ms[:1], s, Options{Resume: &sampler.Checkpoint{}}, Batch{})
+			return err
+		},
+		ErrCheckpoint: func() error {
+			_, err := r.RestoreBatch(ctx, ms[:1], s, Options{}, Batch{Resume: []*sampler.Checkpoint{{}}})
+			return err
+		},
+		ErrProblem: func() error {
+			_, err := r.RestoreBatch(ctx, ms[:2], s, Options{}, Batch{}) // of two masks
+			return err
+		},
+	} {
+		if err := call(); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	if _, err := r.RestoreBatch(ctx, nil, s, Options{}, Batch{}); !errors.Is(err, ErrProblem) {
+		t.Errorf("a batch of none: %v, want ErrProblem", err)
+	}
+	// Places that are left over change nothing.
+	single, err := r.Restore(ctx, ms[0], s, Options{Seed: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	padded, err := r.RestoreBatch(ctx, ms[:1], s, Options{Seed: 4}, Batch{Size: 2})
+	if err != nil || len(padded) != 1 || !slices.Equal(padded[0].Images[0].Pix, single.Images[0].Pix) {
+		t.Errorf("one in a batch of two: %d results, %v, another than alone", len(padded), err)
+	}
 	two := *ms[0]
 	two.Y = append(slices.Clone(two.Y), two.Y...)
 	if _, err := r.RestoreAll(ctx, []*measurement.Measurement{&two}, s, Options{}, 0); !errors.Is(err, ErrProblem) {

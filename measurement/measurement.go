@@ -46,6 +46,12 @@ func (m *Measurement) Len() int {
 	return len(m.Y) / (h * w * c)
 }
 
+// Like says whether another measurement was made by the same operator with the same noise, so that both can be restored
+// as a batch.
+func (m *Measurement) Like(other *Measurement) bool {
+	return m == other || m.Noise == other.Noise && operator.Equal(m.Operator, other.Operator)
+}
+
 // Tensor is a copy of Y as a [N,h,w,c] tensor.
 func (m *Measurement) Tensor() *tensors.Tensor {
 	h, w, c := m.Operator.MeasurementSize()

@@ -42,6 +42,10 @@ type Run struct {
 	Sampler *Sampler `json:"sampler,omitempty"`
 	Samples *Samples `json:"samples,omitempty"` // nil for the first one alone
 
+	// Batch is the number of images of the batch in which an accelerator computed it, if it was not alone. By it the
+	// result differs by rounding.
+	Batch int `json:"batch,omitempty"`
+
 	Cost     *Cost    `json:"cost,omitempty"`
 	Spread   *Spread  `json:"spread,omitempty"` // of several samples
 	Starts   *Starts  `json:"starts,omitempty"` // where one of several is chosen

@@ -28,6 +28,9 @@ type Keeper struct {
 	Path string
 	// Record is what made the run, for Load's caller to compare. See package resume's Record.
 	Record *report.Run
+	// Images, if not nil, has each of the first images of a batch kept in a file of its own, from which it goes on
+	// alone or with others (sampler.JoinCheckpoints), instead of all of them in Path.
+	Images []ImageFile
 	// Every is the time between two checkpoints, 0 for DefaultInterval. It becomes longer where
 	// writing would take more than Share of the time.
 	Every time.Duration
@@ -63,7 +66,7 @@ func (k *Keeper) ObserveStep(s *sampler.Snapshot) error {
 		return nil
 	}
 	start := clock()
-	err := s.Checkpoint(func(c *sampler.Checkpoint) error { return Save(k.Path, c, k.Record) })
+	err := s.Checkpoint(k.save)
 	took := clock().Sub(start)
 	pause := time.Duration(float64(took) * (1/cmp.Or(k.Share, DefaultShare) - 1))
 	k.before = s.Elapsed + took + max(every, pause)
@@ -81,6 +84,29 @@ func (k *Keeper) ObserveStep(s *sampler.Snapshot) error {
 		return nil
 	}
 	return err
+}
+
+// ImageFile is where an image of a batch is kept, and what made its run.
+type ImageFile struct {
+	Path   string
+	Record *report.Run
+}
+
+// save writes a checkpoint.
+func (k *Keeper) save(c *sampler.Checkpoint) error {
+	if k.Images == nil {
+		return Save(k.Path, c, k.Record)
+	}
+	parts, err := c.Split()
+	if err != nil {
+		return err
+	}
+	for i, file := range k.Images[:min(len(k.Images), len(parts))] {
+		if err := Save(file.Path, parts[i], file.Record); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closed says whether a channel is, which nil never is.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomlx/gomlx/pkg/core/tensors"
+
 	"github.com/seed-0f004ec9/spgd/operator"
 	"github.com/seed-0f004ec9/spgd/resume"
 	"github.com/seed-0f004ec9/spgd/sampler"
@@ -144,5 +146,72 @@ func TestKeeperFailure(t *testing.T) {
 	k.Stop = stop
 	if _, err := keep(t, k, nil, nil); errors.Is(err, resume.ErrStopped) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("stopped without a checkpoint: %v", err)
+	}
+}
+
+// The images of a batch are kept in files of their own, of which each goes on alone, and the batch of both.
+func TestKeeperImages(t *testing.T) {
+	dir := t.TempDir()
+	op := build(t, operator.Task{Name: "sr", Scale: 4})
+	record := resume.Record(newEngine(t))
+	stop := make(chan struct{})
+	close(stop)
+	k := &resume.Keeper{Stop: stop}
+	for _, name := range []string{"a", "b"} { // the third is not kept
+		k.Images = append(k.Images, resume.ImageFile{Path: filepath.Join(dir, name), Record: record})
+	}
+	y := measurement(op, 3)
+	job := sampler.Job{Y: y, Seed: 3, Images: []uint32{5, 2, 5}}
+	want, err := newDriver(t, op, 0.1).Run(context.Background(), method(t, "spgd", op, nil), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job.Observers = []sampler.Observer{k}
+	if _, err := newDriver(t, op, 0.1).Run(context.Background(), method(t, "spgd", op, nil), job); !errors.Is(err, resume.ErrStopped) {
+		t.Fatal(err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
+		t.Errorf("the folder holds %v, %v", files, err)
+	}
+	pixels, measured := bits(t, want.X), bits(t, y)
+	size, entries := len(pixels)/3, len(measured)/3
+	var parts []*sampler.Checkpoint
+	for i, file := range k.Images {
+		f, err := resume.Load(file.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, f.Run.Clone())
+		dims := append([]int{1}, y.Shape().Dimensions[1:]...)
+		alone := sampler.Job{
+			Y: tensors.FromFlatDataAndDimensions(measured[i*entries:][:entries], dims...), Seed: 3, Images: job.Images[i : i+1], Resume: f.Run,
+		}
+		got, err := newDriver(t, op, 0.1).Run(context.Background(), method(t, "spgd", op, nil), alone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(bits(t, got.X), pixels[i*size:][:size]) {
+			t.Errorf("image %d alone has another result", i)
+		}
+	}
+	again, err := sampler.JoinCheckpoints([]*sampler.Checkpoint{parts[0], parts[1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := sampler.Job{
+		Y:    tensors.FromFlatDataAndDimensions(measured[:2*entries], append([]int{2}, y.Shape().Dimensions[1:]...)...),
+		Seed: 3, Images: job.Images[:2], Resume: again,
+	}
+	got, err := newDriver(t, op, 0.1).Run(context.Background(), method(t, "spgd", op, nil), pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(bits(t, got.X), pixels[:2*size]) {
+		t.Error("both together have another result")
+	}
+	// A file that cannot be written is an error like that of a single one.
+	k.Images[1].Path = filepath.Join(dir, "none", "b")
+	if _, err := newDriver(t, op, 0.1).Run(context.Background(), method(t, "spgd", op, nil), job); errors.Is(err, resume.ErrStopped) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file in no folder: %v", err)
 	}
 }

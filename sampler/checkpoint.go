@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -52,9 +53,9 @@ type Checkpoint struct {
 
 // Inputs are the SHA-256 of what a run works on, in hexadecimal.
 type Inputs struct {
-	Measurement string `json:"measurement"`
-	Operator    string `json:"operator"` // its name, image size and arrays
-	Prior       string `json:"prior"`    // its name and weights
+	Measurement string `json:"measurement"` // of a batch those of its images, with spaces between them
+	Operator    string `json:"operator"`    // its name, image size and arrays
+	Prior       string `json:"prior"`       // its name and weights
 }
 
 // Scratcher is implemented by samplers with state tensors that no outer step reads before it has
@@ -156,10 +157,8 @@ func (r *Run) hashInputs() (*Inputs, error) {
 		h := sha256.New()
 		fmt.Fprintf(h, "%q", name)
 		for _, t := range ts {
-			fmt.Fprint(h, t.Shape())
 			if err := r.driver.engine.View(t, func(data []float32) error {
-				// The bytes as they lie: a checkpoint belongs to one kind of machine.
-				h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 4*len(data)))
+				addToHash(h, t.Shape(), data)
 				return nil
 			}); err != nil {
 				return "", fmt.Errorf("sampler: hashing %s: %w", name, err)
@@ -169,7 +168,7 @@ func (r *Run) hashInputs() (*Inputs, error) {
 	}
 	var in Inputs
 	var err error
-	if in.Measurement, err = hash("measurement", r.job.Y); err != nil {
+	if in.Measurement, err = r.hashMeasurements(); err != nil {
 		return nil, err
 	}
 	op := r.driver.operator
@@ -179,6 +178,31 @@ func (r *Run) hashInputs() (*Inputs, error) {
 	}
 	in.Prior, err = hash(r.driver.denoiser.Name(), r.driver.denoiser.Weights()...)
 	return &in, err
+}
+
+// hashMeasurements hashes the measurement of every image for itself, so that it is the same in any batch.
+func (r *Run) hashMeasurements() (string, error) {
+	shape := r.driver.measurementShape(1)
+	var list []string
+	err := r.driver.engine.View(r.job.Y, func(data []float32) error {
+		for one := range slices.Chunk(data, shape.Size()) {
+			h := sha256.New()
+			fmt.Fprintf(h, "%q", "measurement")
+			addToHash(h, shape, one)
+			list = append(list, hex.EncodeToString(h.Sum(nil)))
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("sampler: hashing measurement: %w", err)
+	}
+	return strings.Join(list, " "), nil
+}
+
+// addToHash hashes the bytes of an array as they lie: a checkpoint belongs to one kind of machine.
+func addToHash(h io.Writer, shape shapes.Shape, data []float32) {
+	fmt.Fprint(h, shape)
+	_, _ = h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 4*len(data))) // a hash takes all
 }
 
 // resume sets the run to a checkpoint and empties it, so that its memory is free while the run goes

@@ -62,6 +62,76 @@ func (s *StepRecord) of(first, n int) StepRecord {
 	return o
 }
 
+// alone returns the record of image i of n as one of it alone, with its share of the time.
+func (s *StepRecord) alone(i, n int) StepRecord {
+	o := s.of(i, 1)
+	o.Elapsed = share(s.Elapsed, i, n)
+	return o
+}
+
+// share is image i's part of the time that n images took: their sum is that time.
+func share(d time.Duration, i, n int) time.Duration {
+	part := d / time.Duration(n)
+	if i == 0 {
+		part = d - part*time.Duration(n-1)
+	}
+	return part
+}
+
+// joinRecords returns the record of a batch, of the same step of each of its images.
+func joinRecords(parts []*StepRecord) StepRecord {
+	all := *parts[0]
+	join := func(of func(s *StepRecord) []float64) (v []float64) {
+		for _, s := range parts {
+			v = append(v, of(s)...)
+		}
+		return v
+	}
+	angles := func(of func(s *StepRecord) *Angles) Angles {
+		return Angles{
+			join(func(s *StepRecord) []float64 { return of(s).DenoiseLikelihood }),
+			join(func(s *StepRecord) []float64 { return of(s).LikelihoodTurn }),
+			join(func(s *StepRecord) []float64 { return of(s).DenoiseTurn }),
+		}
+	}
+	all.Elapsed = 0
+	for _, s := range parts {
+		all.Elapsed += s.Elapsed
+	}
+	all.Loss = join(func(s *StepRecord) []float64 { return s.Loss })
+	all.GradientNorm = join(func(s *StepRecord) []float64 { return s.GradientNorm })
+	all.Angles = angles(func(s *StepRecord) *Angles { return &s.Angles })
+	all.Alpha = slices.Clone(all.Alpha)
+	for k := range all.Alpha {
+		all.Alpha[k] = join(func(s *StepRecord) []float64 { return at(s.Alpha, k) })
+	}
+	all.Evaluations = slices.Clone(all.Evaluations)
+	for k := range all.Evaluations {
+		evaluation := func(s *StepRecord) *Evaluation {
+			if k < len(s.Evaluations) {
+				return &s.Evaluations[k]
+			}
+			return &Evaluation{}
+		}
+		all.Evaluations[k] = Evaluation{
+			all.Evaluations[k].Stage,
+			join(func(s *StepRecord) []float64 { return evaluation(s).SquaredResidual }),
+			join(func(s *StepRecord) []float64 { return evaluation(s).GradientNorm }),
+			join(func(s *StepRecord) []float64 { return evaluation(s).DirectionNorm }),
+			angles(func(s *StepRecord) *Angles { return &evaluation(s).Angles }),
+		}
+	}
+	return all
+}
+
+// at returns element k, or nothing if there is none.
+func at(list [][]float64, k int) []float64 {
+	if k < len(list) {
+		return list[k]
+	}
+	return nil
+}
+
 // degrees turns cosines into angles. Rounding may carry a cosine just past 1.
 func degrees(cosines []float64) []float64 {
 	a := make([]float64, len(cosines))
@@ -138,15 +208,17 @@ type Result struct {
 	Compile time.Duration // time spent compiling
 }
 
-// Split returns the result of each image of a batch, which shares nothing with it. What the batch took, in time and
-// in compiling, is divided among them.
-func (r *Result) Split() ([]*Result, error) {
-	n := r.X.Shape().Dimensions[0]
+// Split returns the results of the first n images of a batch, 0 for all, which share nothing with it. What the batch
+// took, in time and in compiling, is divided among them.
+func (r *Result) Split(n int) ([]*Result, error) {
+	if all := r.X.Shape().Dimensions[0]; n < 1 || n > all {
+		n = all
+	}
 	out := make([]*Result, n)
 	for i := range out {
-		one := &Result{Samples: r.Samples, Cost: r.Cost, Elapsed: r.Elapsed / time.Duration(n), Compile: r.Compile / time.Duration(n)}
+		one := &Result{Samples: r.Samples, Cost: r.Cost, Elapsed: share(r.Elapsed, i, n), Compile: share(r.Compile, i, n)}
 		for k := range r.Records {
-			one.Records = append(one.Records, r.Records[k].of(i, 1))
+			one.Records = append(one.Records, r.Records[k].alone(i, n))
 		}
 		if r.Chosen != nil {
 			one.Chosen = []int{r.Chosen[i]}

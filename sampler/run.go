@@ -18,6 +18,18 @@ import (
 // its noise level.
 var ErrDiverged = errors.New("diverged")
 
+// DivergedError is an ErrDiverged that says which image of a batch it is of.
+type DivergedError struct {
+	Image int
+	text  string
+}
+
+// Error says where the run diverged, and what helps.
+func (e *DivergedError) Error() string { return e.text }
+
+// Unwrap returns ErrDiverged.
+func (e *DivergedError) Unwrap() error { return ErrDiverged }
+
 // reportRMS is the root mean square of every image of x, which the driver adds to the reports of
 // the stages that write x.
 const reportRMS = "x rms"
@@ -326,11 +338,11 @@ func (r *Run) check(names []string, reports Reports) error {
 				continue
 			}
 			if r.record.StepSize == 0 {
-				return fmt.Errorf("sampler: %w at step %d of %d of %s (sigma %.4g): %s in image %d; other settings of the method may help (--set)",
-					ErrDiverged, r.k+1, r.steps(), r.sampler.Name(), r.Sigma(), what, i%r.images)
+				return &DivergedError{i % r.images, fmt.Sprintf("sampler: %v at step %d of %d of %s (sigma %.4g): %s in image %d; other settings of the method may help (--set)",
+					ErrDiverged, r.k+1, r.steps(), r.sampler.Name(), r.Sigma(), what, i%r.images)}
 			}
-			return fmt.Errorf("sampler: %w at step %d of %d (sigma %.4g, step size %.4g): %s in image %d; use a smaller step size (--step-size)",
-				ErrDiverged, r.k+1, r.steps(), r.Sigma(), r.record.StepSize, what, i%r.images)
+			return &DivergedError{i % r.images, fmt.Sprintf("sampler: %v at step %d of %d (sigma %.4g, step size %.4g): %s in image %d; use a smaller step size (--step-size)",
+				ErrDiverged, r.k+1, r.steps(), r.Sigma(), r.record.StepSize, what, i%r.images)}
 		}
 	}
 	return nil

@@ -149,11 +149,14 @@ func newCourse(d *Driver, s Sampler, j Job, n int) (*course, error) {
 	return c, nil
 }
 
-// divide sets how many samples are computed at once, at most a number: about the same in every batch, since all
-// take the time of the largest.
-func (c *course) divide(most int) {
-	batches := (c.samples-c.sample-1)/max(1, most) + 1
-	c.batch = (c.samples-c.sample-1)/batches + 1
+// divide sets how many samples are computed at once, at most a number.
+func (c *course) divide(most int) { c.batch = Evenly(c.samples-c.sample, most) }
+
+// Evenly is the size of the batches into which a number of images is divided, each of most at most: all of one size,
+// since they take the time of the largest, and of one size there is one program.
+func Evenly(number, most int) int {
+	batches := (number-1)/max(1, most) + 1
+	return (number-1)/batches + 1
 }
 
 // smaller makes do with smaller batches of samples where an accelerator's memory does not suffice for those that

@@ -256,7 +256,7 @@ func TestChoose(t *testing.T) {
 		if !slices.Equal(got.Chosen, []int{2, 1}) || !reflect.DeepEqual(got.Scores, [][]float64{{0.5, 0.25}, {0.5, 0.125}, {0.25, 0.125}}) || got.Spread != nil || got.X0hat != nil || got.Samples != 3 {
 			t.Errorf("%s: chosen %v by %v, %d samples", what, got.Chosen, got.Scores, got.Samples)
 		}
-		ones, err := got.Split()
+		ones, err := got.Split(0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,7 +36,7 @@ func (o *batchOptions) AddFlags(f *pflag.FlagSet) {
 	addChoice(f, &o.format, "format", "format", "", "folders: format of the outputs (default that of the input, PNG where that cannot be)", []string{"png", "jpg"})
 	f.BoolVar(&o.overwrite, "overwrite", false, "folders: replace files in OUTDIR that spgd restore did not write")
 	f.BoolVar(&o.dryRun, "dry-run", false, "folders: say what would be done and end")
-	f.IntVar(&o.jobs, "jobs", 0, "folders: `NUMBER` of pictures at once, which does not change the results (default by their size\nand the processor's cores)")
+	f.IntVar(&o.jobs, "jobs", 0, "folders: `NUMBER` of pictures at once, which does not change the results (default by their size\nand the processor's cores); on an accelerator the most in a batch (default what fills it and fits\nits memory), by which results differ by rounding")
 	f.StringVar(&o.log, "log", "", "folders: add a line of JSON for every picture to `FILE` (default OUTDIR/"+batchLog+")")
 }
 

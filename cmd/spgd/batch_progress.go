@@ -35,15 +35,34 @@ func newBatchProgress(c *console, jobs []*job) *batchProgress {
 	return p
 }
 
-// of returns where the sampler reports the progress of a picture.
-func (p *batchProgress) of(j *job) func(sampler.Progress) {
+// of returns where the sampler reports the progress of a picture, or of several that are computed as a batch.
+func (p *batchProgress) of(jobs ...*job) func(sampler.Progress) {
 	return func(s sampler.Progress) {
 		p.mutex.Lock()
 		defer p.mutex.Unlock()
 		if s.Total > 0 {
-			p.running[j] = j.work() * s.Done / s.Total
+			for _, j := range jobs {
+				p.running[j] = j.work() * s.Done / s.Total
+			}
 		}
-		p.show(j.input+" "+describePlace(s), false)
+		p.show(inputsOf(jobs)+" "+describePlace(s), false)
+	}
+}
+
+// inputsOf names pictures that are computed as a batch.
+func inputsOf(jobs []*job) string {
+	if len(jobs) == 1 {
+		return jobs[0].input
+	}
+	return fmt.Sprintf("%s and %d more", jobs[0].input, len(jobs)-1)
+}
+
+// anew forgets what was done on pictures that are begun again.
+func (p *batchProgress) anew(jobs []*job) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for _, j := range jobs {
+		delete(p.running, j)
 	}
 }
 

@@ -38,8 +38,11 @@ type batch struct {
 	log      *jsonLog // or nil
 	stop     context.CancelFunc
 
+	groups [][]*job // of which a worker takes one after the other
+	device deviceBatches
+
 	mutex  sync.Mutex
-	next   int
+	next   int   // of groups
 	fatal  error // that ends the batch
 	ended  int
 	done   int
@@ -88,10 +91,10 @@ func runBatch(ctx context.Context, c *console, o *restoreOptions, f *pflag.FlagS
 	if b.log != nil {
 		defer b.log.Close()
 	}
+	if b.groups, err = p.groups(o, q); err != nil {
+		return err
+	}
 	if q.Accelerator() != nil { // which has one queue
-		if o.batch.jobs > 1 {
-			return usagef("--jobs %d: --device %s restores one picture after the other", o.batch.jobs, o.device)
-		}
 		q.memory = o.memoryOptions.budget(1)
 		return b.run(ctx, []*equipment{q})
 	}
@@ -130,7 +133,7 @@ func (o *restoreOptions) openBatchLog(locks *folderLocks) (*jsonLog, error) {
 	return openLog(path)
 }
 
-// run gives every worker one picture after the other.
+// run gives every worker one group of pictures after the other.
 func (b *batch) run(ctx context.Context, workers []*equipment) error {
 	start := time.Now()
 	ctx, b.stop = context.WithCancel(ctx)
@@ -138,8 +141,12 @@ func (b *batch) run(ctx context.Context, workers []*equipment) error {
 	var group sync.WaitGroup
 	for _, q := range workers {
 		group.Go(func() {
-			for j := b.take(ctx); j != nil; j = b.take(ctx) {
-				b.one(ctx, j, q)
+			for group := b.take(ctx); group != nil; group = b.take(ctx) {
+				if len(group) == 1 {
+					b.one(ctx, group[0], q)
+				} else {
+					b.together(ctx, group, q)
+				}
 			}
 		})
 	}
@@ -161,20 +168,20 @@ func (b *batch) run(ctx context.Context, workers []*equipment) error {
 	return as(errSome, fmt.Errorf("%d of %s failed, as listed; the same command tries them again", len(b.failed), plural(len(b.jobs), "picture")))
 }
 
-// take returns the next picture, nil if there is none or the batch has to end.
-func (b *batch) take(ctx context.Context) *job {
+// take returns the next group of pictures, nil if there is none or the batch has to end.
+func (b *batch) take(ctx context.Context) []*job {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	if ctx.Err() != nil || b.next == len(b.jobs) {
+	if ctx.Err() != nil || b.next == len(b.groups) {
 		return nil
 	}
 	b.next++
-	return b.jobs[b.next-1]
+	return b.groups[b.next-1]
 }
 
 // one restores a picture, if that has to be, and says what became of it.
 func (b *batch) one(ctx context.Context, j *job, q *equipment) {
-	e := batchEntry{Input: j.input, Output: j.flags.output.path}
+	e := j.entry()
 	text := ""
 	var err error
 	switch j.state {
@@ -191,6 +198,14 @@ func (b *batch) one(ctx context.Context, j *job, q *equipment) {
 	default:
 		text, err = b.restoreOne(ctx, j, q, &e)
 	}
+	b.conclude(j, e, text, err)
+}
+
+// entry begins the picture's line of the log.
+func (j *job) entry() batchEntry { return batchEntry{Input: j.input, Output: j.flags.output.path} }
+
+// conclude says what became of a picture, and counts it.
+func (b *batch) conclude(j *job, e batchEntry, text string, err error) {
 	if err != nil {
 		if exitCode(err) == exitInterrupted {
 			return // neither done nor failed
@@ -217,15 +232,30 @@ func (b *batch) one(ctx context.Context, j *job, q *equipment) {
 	}
 }
 
-// restoreOne restores a picture and completes its entry. The restoration is a copy, so that nothing of
-// it stays in memory.
+// restoreOne restores a picture and completes its entry.
 func (b *batch) restoreOne(ctx context.Context, j *job, q *equipment, e *batchEntry) (text string, err error) {
+	r := b.restoration(j)
 	start := time.Now()
-	r := *j.restoration
-	r.console = &console{stdout: io.Discard, stderr: &pictureLines{b.progress, j.input}, quiet: true}
-	r.progress = b.progress.of(j)
-	defer func() { e.Seconds = report.Number(time.Since(start).Seconds()) }()
 	err = r.restore(ctx, q)
+	return r.enter(e, time.Since(start), err)
+}
+
+// restoration is what restores a picture: a copy, so that nothing of it stays in memory.
+func (b *batch) restoration(j *job) *restoration {
+	r := *j.restoration
+	r.console = b.consoleFor(j.input)
+	r.progress = b.progress.of(j)
+	return &r
+}
+
+// consoleFor is where a restoration writes what it has to say, with the name of its input.
+func (b *batch) consoleFor(input string) *console {
+	return &console{stdout: io.Discard, stderr: &pictureLines{b.progress, input}, quiet: true}
+}
+
+// enter completes the entry of a restoration that has ended.
+func (r *restoration) enter(e *batchEntry, took time.Duration, err error) (text string, _ error) {
+	e.Seconds = report.Number(took.Seconds())
 	if r.problem != nil {
 		e.Warnings = r.problem.warnings
 	}

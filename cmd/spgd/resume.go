@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/seed-0f004ec9/spgd"
 	"github.com/seed-0f004ec9/spgd/report"
 	"github.com/seed-0f004ec9/spgd/resume"
 	"github.com/seed-0f004ec9/spgd/sampler"
@@ -123,23 +124,28 @@ func (r *restoration) takeUp() error {
 // step in progress. done has to be called with the error of the sampling, and returns it with what is
 // to be said of it.
 func (r *restoration) keep(ctx context.Context) (sampling context.Context, done func(error) error) {
-	if r.flags.every == 0 || ctx.Err() != nil {
-		return ctx, r.interrupted
+	sampling, end := r.flags.keepBy(ctx, &resume.Keeper{Path: r.checkpointPath(), Record: r.record}, &r.options, r.console)
+	return sampling, func(err error) error { return r.interrupted(end(err)) }
+}
+
+// keepBy is keep for the sampling with some options, by a keeper that knows its files.
+func (o *resumeOptions) keepBy(ctx context.Context, k *resume.Keeper, options *spgd.Options, c *console) (sampling context.Context, done func(error) error) {
+	if o.every == 0 || ctx.Err() != nil {
+		return ctx, func(err error) error { return err }
 	}
 	failed := false
-	r.options.Observers = append(r.options.Observers, &resume.Keeper{
-		Path: r.checkpointPath(), Record: r.record, Every: r.flags.every, Share: checkpointShare, Stop: ctx.Done(),
-		Failed: func(err error) {
-			if !failed {
-				r.console.warn("the run goes on without a checkpoint: " + message(as(errOutput, err)))
-			}
-			failed = true
-		},
-	})
+	k.Every, k.Share, k.Stop = o.every, checkpointShare, ctx.Done()
+	k.Failed = func(err error) {
+		if !failed {
+			c.warn("the run goes on without a checkpoint: " + message(as(errOutput, err)))
+		}
+		failed = true
+	}
+	options.Observers = append(options.Observers, k)
 	sampling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var first, last atomic.Pointer[moment]
-	show := r.options.Progress
-	r.options.Progress = func(p sampler.Progress) {
+	show := options.Progress
+	options.Progress = func(p sampler.Progress) {
 		now := &moment{time.Now(), p}
 		first.CompareAndSwap(nil, now)
 		last.Store(now)
@@ -149,7 +155,7 @@ func (r *restoration) keep(ctx context.Context) (sampling context.Context, done 
 	unwatch := context.AfterFunc(ctx, func() {
 		defer close(said)
 		if now := last.Load(); now != nil {
-			r.console.line(now.stopping(first.Load()))
+			c.line(now.stopping(first.Load()))
 		} else {
 			cancel() // nothing has been computed that could be kept
 		}
@@ -159,7 +165,7 @@ func (r *restoration) keep(ctx context.Context) (sampling context.Context, done 
 			<-said // before the last words
 		}
 		cancel()
-		return r.interrupted(err)
+		return err
 	}
 }
 
