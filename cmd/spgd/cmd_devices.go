@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"strings"
@@ -97,13 +98,16 @@ func runDevices(c *console, s xla.Search) error {
 func (d *devicesInfo) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cpu     %s kernels, %d threads, precision %s\n", d.CPU.ISA, d.CPU.Threads, strings.Join(d.CPU.Precisions, " or "))
-	for i, g := range d.GPUs {
-		fmt.Fprintf(&b, "cuda:%-2d %s", i, g.Name)
+	for _, g := range d.GPUs {
+		fmt.Fprintf(&b, "%-7s %s", cmp.Or(g.Device, "gpu"), g.Name)
 		if g.Memory > 0 {
 			fmt.Fprintf(&b, ", %s", bytesize.Format(int(g.Memory)))
 		}
 		if g.Driver != "" {
 			fmt.Fprintf(&b, ", driver %s", g.Driver)
+		}
+		if g.Hidden != "" {
+			fmt.Fprintf(&b, ", left out by %s", g.Hidden)
 		}
 		b.WriteString("\n")
 	}

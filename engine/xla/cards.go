@@ -11,15 +11,27 @@ import (
 // Card is an NVIDIA GPU of this machine.
 type Card struct {
 	Name   string `json:"name"`
+	UUID   string `json:"uuid,omitempty"`
 	Driver string `json:"driver,omitempty"`
-	Memory int64  `json:"memory_bytes,omitempty"` // 0 where the system does not say
+	Memory int64  `json:"memory_bytes,omitempty"` // 0 where the system does not say, or the GPU is divided (MIG)
 	Used   int64  `json:"used_bytes,omitempty"`   // by all processes
+	// Device is what --device calls it, cuda:0 and so on. It is empty where CUDA does not see it, for which Hidden is the
+	// setting that is the cause, and where the settings do not tell.
+	Device string `json:"device,omitempty"`
+	Hidden string `json:"hidden,omitempty"`
 }
 
 // Cards lists the NVIDIA GPUs of this machine. It asks the driver's library, or reads /proc if that
 // cannot be loaded; neither a plugin nor nvidia-smi is needed. The error wraps ErrNoDevice and says
 // what is missing.
 func (s Search) Cards() ([]Card, error) {
+	cards, err := s.listed()
+	currentVisibility().number(cards)
+	return cards, err
+}
+
+// listed are the GPUs as driver or system list them.
+func (s Search) listed() ([]Card, error) {
 	if cards, err := driverCards(); err == nil && len(cards) > 0 {
 		return cards, nil
 	}
@@ -36,6 +48,9 @@ func (s Search) Cards() ([]Card, error) {
 		for line := range strings.Lines(string(data)) {
 			if name, ok := strings.CutPrefix(line, "Model:"); ok {
 				c.Name = strings.TrimSpace(name)
+			}
+			if id, ok := strings.CutPrefix(line, "GPU UUID:"); ok {
+				c.UUID = strings.TrimSpace(id)
 			}
 		}
 		cards = append(cards, c)

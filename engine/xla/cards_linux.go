@@ -14,6 +14,7 @@ static int spgd_text(void *f, char *to, unsigned n) { return ((int (*)(char *, u
 static int spgd_count(void *f, unsigned *n) { return ((int (*)(unsigned *))f)(n); }
 static int spgd_handle(void *f, unsigned i, spgd_device *d) { return ((int (*)(unsigned, spgd_device *))f)(i, d); }
 static int spgd_name(void *f, spgd_device d, char *to, unsigned n) { return ((int (*)(spgd_device, char *, unsigned))f)(d, to, n); }
+static int spgd_mig(void *f, spgd_device d, unsigned *now, unsigned *later) { return ((int (*)(spgd_device, unsigned *, unsigned *))f)(d, now, later); }
 static int spgd_info(void *f, spgd_device d, spgd_memory *m) { return ((int (*)(spgd_device, spgd_memory *))f)(d, m); }
 */
 import "C"
@@ -42,6 +43,9 @@ func cardsOf(path string) ([]Card, error) {
 			return nil, fmt.Errorf("xla: %s has no function %s", path, name)
 		}
 	}
+	for _, name := range []string{"nvmlDeviceGetUUID", "nvmlDeviceGetMigMode"} { // which an old driver may lack
+		f[name] = symbol(h, name)
+	}
 	if C.spgd_call(f["nvmlInit_v2"]) != 0 {
 		return nil, errors.New("xla: NVIDIA's driver does not answer")
 	}
@@ -64,6 +68,14 @@ func cardsOf(path string) ([]Card, error) {
 		c := Card{Name: "NVIDIA GPU", Driver: driver}
 		if C.spgd_name(f["nvmlDeviceGetName"], d, &text[0], C.uint(len(text))) == 0 {
 			c.Name = C.GoString(&text[0])
+		}
+		if g := f["nvmlDeviceGetUUID"]; g != nil && C.spgd_name(g, d, &text[0], C.uint(len(text))) == 0 {
+			c.UUID = C.GoString(&text[0])
+		}
+		var now, later C.uint
+		if g := f["nvmlDeviceGetMigMode"]; g != nil && C.spgd_mig(g, d, &now, &later) == 0 && now != 0 {
+			cards = append(cards, c) // a program has a part of its memory
+			continue
 		}
 		var m C.spgd_memory
 		if C.spgd_info(f["nvmlDeviceGetMemoryInfo"], d, &m) == 0 {

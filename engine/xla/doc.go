@@ -6,8 +6,6 @@
 // Linux (Supported); every other build has the same functions, which say so. See docs/gpu.md.
 package xla
 
-import "os"
-
 // Options say which device is opened, and how it computes.
 type Options struct {
 	// Plugin is the PJRT plugin. Its libraries are looked for beside it.
@@ -29,7 +27,7 @@ type Info struct {
 	Plugin     string `json:"plugin"`      // the plugin's file
 	APIVersion string `json:"api_version"` // of PJRT, in the plugin
 	Devices    int    `json:"devices"`     // that the plugin offers
-	card       int    // number of the GPU among those of the driver, -1 of a plugin that is not for CUDA
+	card       int    // number of the GPU among those that CUDA counts, -1 of a plugin that is not for CUDA
 }
 
 // Room is the memory of a GPU that no process has taken, in bytes, as its driver says now. It is not known of other
@@ -42,7 +40,7 @@ func (i *Info) Room() (bytes int, known bool) {
 	if err != nil {
 		return 0, false
 	}
-	return room(cards, i.card, os.Getenv("CUDA_VISIBLE_DEVICES"))
+	return currentVisibility().room(cards, i.card)
 }
 
 // The precisions of an accelerator.

@@ -128,7 +128,7 @@ func TestForCUDA(t *testing.T) {
 		t.Fatal(err)
 	}
 	cards, err := s.Cards()
-	if err != nil || len(cards) != 1 || cards[0] != (Card{Name: "NVIDIA H100 80GB HBM3", Driver: "575.57.08"}) {
+	if err != nil || len(cards) != 1 || cards[0] != (Card{Name: "NVIDIA H100 80GB HBM3", Driver: "575.57.08", Device: cards[0].Device, Hidden: cards[0].Hidden}) {
 		t.Errorf("cards %v, %v", cards, err)
 	}
 	check("a GPU", ErrNoPlugin, "pip install", "GoMLX's folders", "the system")

@@ -63,7 +63,7 @@ func Open(o Options) (backends.Backend, *Info, error) {
 	if o.Plugin.CUDA() {
 		info.card = max(o.Card, 0)
 		cards, _ := driverCards() // the plugin's name serves too
-		if name := cardName(cards, o.Card, os.Getenv("CUDA_VISIBLE_DEVICES")); name != "" {
+		if name := currentVisibility().name(cards, info.card); name != "" {
 			info.Name = name
 		}
 	}

@@ -36,32 +36,3 @@ func variables(o Options, getenv func(string) string, known func(flag string) bo
 	set["GOPJRT_CUDA_CHECKS"] = "0"
 	return set
 }
-
-// envOrder names CUDA's variable for the order in which it counts GPUs.
-const envOrder = "CUDA_DEVICE_ORDER"
-
-// room is the free memory of a GPU that CUDA counts: visible, of CUDA_VISIBLE_DEVICES, may have left some out.
-func room(cards []Card, card int, visible string) (bytes int, known bool) {
-	if len(cards) == 1 {
-		card = 0
-	} else if visible != "" {
-		return 0, false
-	}
-	if card >= len(cards) || cards[card].Memory == 0 {
-		return 0, false
-	}
-	return int(cards[card].Memory - cards[card].Used), true
-}
-
-// cardName is the name of a GPU that CUDA counts, "" where that is not sure: visible, of
-// CUDA_VISIBLE_DEVICES, may have left some out.
-func cardName(cards []Card, card int, visible string) string {
-	alike := !slices.ContainsFunc(cards, func(c Card) bool { return c.Name != cards[0].Name })
-	switch card = max(card, 0); {
-	case card >= len(cards):
-		return ""
-	case alike, visible == "":
-		return cards[card].Name
-	}
-	return ""
-}

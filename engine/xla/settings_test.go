@@ -41,43 +41,6 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-func TestCardName(t *testing.T) {
-	two, mixed := []Card{{Name: "a"}, {Name: "a"}}, []Card{{Name: "a"}, {Name: "b"}}
-	for _, c := range []struct {
-		cards   []Card
-		card    int
-		visible string
-		want    string
-	}{
-		{nil, -1, "", ""}, {two, -1, "", "a"}, {two, 1, "1,0", "a"}, {two, 2, "", ""}, {mixed, 1, "", "b"}, {mixed, 1, "1,0", ""},
-	} {
-		if got := cardName(c.cards, c.card, c.visible); got != c.want {
-			t.Errorf("%v: %q", c, got)
-		}
-	}
-}
-
-func TestRoom(t *testing.T) {
-	one, two := []Card{{Memory: 80, Used: 30}}, []Card{{Memory: 80, Used: 30}, {Memory: 40, Used: 1}}
-	for _, c := range []struct {
-		cards   []Card
-		card    int
-		visible string
-		want    int
-		known   bool
-	}{
-		{one, 0, "", 50, true}, {one, 0, "GPU-7", 50, true}, {two, 1, "", 39, true}, {two, 0, "1", 0, false}, {two, 2, "", 0, false},
-		{nil, 0, "", 0, false}, {[]Card{{Name: "a"}}, 0, "", 0, false},
-	} {
-		if got, known := room(c.cards, c.card, c.visible); got != c.want || known != c.known {
-			t.Errorf("%v: %d, %v", c, got, known)
-		}
-	}
-	if _, known := (&Info{card: -1}).Room(); known {
-		t.Error("the memory of a device that is no GPU is known")
-	}
-}
-
 func TestExplain(t *testing.T) {
 	for _, c := range []struct {
 		said string
