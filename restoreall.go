@@ -16,7 +16,7 @@ import (
 
 // RestoreAll restores several measurements of an image each. Those with one operator and noise are computed in batches:
 // of batch images at most, or where that is 0 one after the other on the CPU, which a batch does not make faster, and
-// as many as fill an accelerator and fit its memory. Each result is what Restore gives of the measurement alone,
+// as many as fill an accelerator and fit its memory, where batches have one size, see Batch. Each result is what Restore gives of the measurement alone,
 // on an accelerator up to rounding; its Run has the image's records, the cost of its own and its share of the time.
 // The options hold for all; Images may name an index for each, nil means 0 for all. What follows a single
 // restoration, EachSample, Observers and Resume, is an ErrSettings. Progress is that of a batch at a time.

@@ -15,11 +15,19 @@ import (
 	"github.com/seed-0f004ec9/spgd/prior/checkpoint"
 )
 
+// pluginEnv names the plugin of a test's process for one that the test starts.
+const pluginEnv = "SPGD_TEST_PLUGIN"
+
 // TestMain lets the test binary be the program, for tests that need a process of its own.
 func TestMain(m *testing.M) {
 	if as := os.Getenv("SPGD_TEST_AS_PROGRAM"); as != "" {
 		if as == "keep" {
 			checkpointShare = 1
+		}
+		if path := os.Getenv(pluginEnv); path != "" {
+			if err := pjrttest.Use(path); err != nil {
+				panic(err)
+			}
 		}
 		main()
 	}

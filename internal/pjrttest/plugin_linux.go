@@ -69,15 +69,29 @@ func Plugin(t testing.TB, mode Mode) string {
 	if mode != Works {
 		return path
 	}
-	name := C.CString(path)
-	defer C.free(unsafe.Pointer(name))
-	state.library = C.dlopen(name, C.RTLD_NOW|C.RTLD_LOCAL)
-	if state.library == nil {
-		t.Fatalf("the plugin cannot be loaded: %s", C.GoString(C.dlerror()))
+	if err := load(path); err != nil {
+		t.Fatal(err)
 	}
-	C.spgd_begin(function("spgd_fake_begin"))
 	state.path = path
 	return path
+}
+
+// Use makes the plugin that works serve a process which a test has started, under the path that Plugin returned to it.
+func Use(path string) error {
+	state.Lock()
+	defer state.Unlock()
+	return load(path)
+}
+
+// load loads the plugin that works and gives it the functions that compute.
+func load(path string) error {
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	if state.library = C.dlopen(name, C.RTLD_NOW|C.RTLD_LOCAL); state.library == nil {
+		return fmt.Errorf("the plugin cannot be loaded: %s", C.GoString(C.dlerror()))
+	}
+	C.spgd_begin(function("spgd_fake_begin"))
+	return nil
 }
 
 // clean removes the file of the plugin that works.

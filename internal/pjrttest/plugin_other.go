@@ -2,7 +2,10 @@
 
 package pjrttest
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 // Plugin skips the test: there is nothing to load a plugin with.
 func Plugin(t testing.TB, _ Mode) string {
@@ -10,6 +13,9 @@ func Plugin(t testing.TB, _ Mode) string {
 	t.Skip("a build without cgo, or not on Linux, loads no plugin")
 	return ""
 }
+
+// Use has nothing to load.
+func Use(string) error { return errors.New("a build without cgo, or not on Linux, loads no plugin") }
 
 // Alive is the number of buffers that the plugin which works has.
 func Alive() int { return 0 }
