@@ -181,20 +181,13 @@ func TestAutoPosteriorMean(t *testing.T) {
 // posteriorVariance is the trace of the posterior's covariance C - C A^T (A C A^T + sigma_y^2 I)^-1 A C.
 func posteriorVariance(t *testing.T, p problem, sigmaY float64) float64 {
 	t.Helper()
-	var c, ca, s, gain, explained mat.Dense
-	c.Mul(p.prior.q, mat.NewDiagDense(len(p.prior.lambda), p.prior.lambda))
-	c.Mul(&c, p.prior.q.T())
-	ca.Mul(&c, p.op.a.T())
-	s.Mul(p.op.a, &ca)
-	rows, _ := s.Dims()
-	for i := range rows {
-		s.Set(i, i, s.At(i, i)+sigmaY*sigmaY)
-	}
-	if err := gain.Solve(&s, ca.T()); err != nil {
+	c, ca, s := covariances(p.prior, p.op, sigmaY)
+	var gain, explained mat.Dense
+	if err := gain.Solve(s, ca.T()); err != nil {
 		t.Fatal(err)
 	}
-	explained.Mul(&ca, &gain)
-	return mat.Trace(&c) - mat.Trace(&explained)
+	explained.Mul(ca, &gain)
+	return mat.Trace(c) - mat.Trace(&explained)
 }
 
 // Under a Gaussian prior ancestral runs spread nearly as the posterior does, and runs with fresh noise do not.

@@ -71,26 +71,32 @@ func gradient(g *gaussian, op *matrixOperator, y *mat.VecDense, sigma float64) a
 	return affine{&jat, mat.NewVecDense(rows, nil)}.after(residual)
 }
 
-// posteriorMean is E[x0 | y] for y = A x0 + noise of standard deviation sigmaY.
-func posteriorMean(t *testing.T, g *gaussian, op *matrixOperator, y *mat.VecDense, sigmaY float64) *mat.VecDense {
-	t.Helper()
-	var c, ca, s mat.Dense
+// covariances are C of x0, C A^T of x0 and y, and A C A^T + sigma_y^2 I of y = A x0 + noise of standard deviation sigmaY.
+func covariances(g *gaussian, op *matrixOperator, sigmaY float64) (c, ca, s *mat.Dense) {
+	c, ca, s = new(mat.Dense), new(mat.Dense), new(mat.Dense)
 	c.Mul(g.q, mat.NewDiagDense(len(g.lambda), g.lambda))
-	c.Mul(&c, g.q.T())
-	ca.Mul(&c, op.a.T())
-	s.Mul(op.a, &ca)
+	c.Mul(c, g.q.T())
+	ca.Mul(c, op.a.T())
+	s.Mul(op.a, ca)
 	m, _ := s.Dims()
 	for i := range m {
 		s.Set(i, i, s.At(i, i)+sigmaY*sigmaY)
 	}
+	return c, ca, s
+}
+
+// posteriorMean is E[x0 | y] for y = A x0 + noise of standard deviation sigmaY.
+func posteriorMean(t *testing.T, g *gaussian, op *matrixOperator, y *mat.VecDense, sigmaY float64) *mat.VecDense {
+	t.Helper()
+	_, ca, s := covariances(g, op, sigmaY)
 	var r, v mat.VecDense
 	r.MulVec(op.a, g.mean)
 	r.SubVec(y, &r)
-	if err := v.SolveVec(&s, &r); err != nil {
+	if err := v.SolveVec(s, &r); err != nil {
 		t.Fatal(err)
 	}
 	var x mat.VecDense
-	x.MulVec(&ca, &v)
+	x.MulVec(ca, &v)
 	x.AddVec(&x, g.mean)
 	return &x
 }

@@ -19,8 +19,7 @@ import (
 	"github.com/seed-0f004ec9/spgd/resume"
 )
 
-// deviceFolder fills a folder with five pictures of one size, one of another, and one whose pixels cannot be read, and
-// returns the command line that restores them on the device of a plugin, but for the folder of the outputs.
+// deviceFolder fills a folder with n pictures of one size and returns it with the command line that restores them on the device of a plugin, but for the folder of the outputs.
 func deviceFolder(t *testing.T, n int) (dir string, args []string) {
 	t.Helper()
 	device := "xla:" + pjrttest.Plugin(t, pjrttest.Works)
