@@ -159,7 +159,7 @@ func (r *restoration) settleSamples(m sampler.Sampler) error {
 		if r.options.Samples = o.samples; o.starts > 1 {
 			r.options.Starts = o.starts
 		}
-		if s, ok := m.(sampler.SPGD); ok && o.spread != "" && !s.Ancestral {
+		if s, ok := m.(sampler.SPGD); ok && o.spread != "" && s.StepSize == sampler.AutoStep && !s.Ancestral {
 			r.console.logf("the spread is far below the error with these settings, whose runs aim at one mean: --preset posterior draws from the posterior")
 		}
 		return nil

@@ -201,9 +201,11 @@ func TestQualityBest(t *testing.T) {
 	if about.code != exitOK || !strings.Contains(about.errOut, "the spread is far below the error") {
 		t.Errorf("exit code %d, the log does not say what the spread is: %s", about.code, about.errOut)
 	}
-	about = invoke(t, command(dir, strings.Replace(sampled, " -q", "", 1)+"out-draws.png --preset posterior --samples 2 --spread out-draws-spread.png")...)
-	if about.code != exitOK || strings.Contains(about.errOut, "far below") {
-		t.Errorf("draws: exit code %d: %s", about.code, about.errOut)
+	for i, other := range []string{"--preset posterior", "--step-size 0.1"} { // draws, and steps of which that was not measured
+		about = invoke(t, command(dir, strings.Replace(sampled, " -q", "", 1)+fmt.Sprintf("out-o%d.png %s --samples 2 --spread out-o%d-spread.png", i, other, i))...)
+		if about.code != exitOK || strings.Contains(about.errOut, "far below") {
+			t.Errorf("%s: exit code %d: %s", other, about.code, about.errOut)
+		}
 	}
 	r := parseRun(t, mustRun(t, command(dir, "restore -q --json --from out-2.png photo.png -o out-again.png"+tiny)...))
 	same("out-best.png", "out-4.png")
