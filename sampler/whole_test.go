@@ -182,6 +182,7 @@ func TestWholeStepsOnDevice(t *testing.T) {
 			defer d.Close()
 		}
 		of := onHost(t, job)
+		defer of.Y.FinalizeAll()   // not by the garbage collector, in the midst of the next run's count
 		mustRun(t, d, SPGD{s}, of) // which leaves the weights and the measurement on the device
 		alive, before := pjrttest.Alive(), pjrttest.Runs()
 		compareRuns(t, mustRun(t, d, SPGD{s}, of), want)
