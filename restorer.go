@@ -31,6 +31,7 @@ type Restorer struct {
 type keptDriver struct {
 	operator operator.Operator
 	tiles    sampler.Tiles
+	programs sampler.Programs
 	*sampler.Driver
 }
 
@@ -45,7 +46,7 @@ func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Se
 	if err != nil {
 		return nil, err
 	}
-	driver, err := r.driver(m.Operator, sampler.Tiles{Side: o.Tile})
+	driver, err := r.driver(m.Operator, sampler.Tiles{Side: o.Tile}, o.Programs)
 	if err != nil {
 		return nil, err
 	}
@@ -129,15 +130,15 @@ func (r *Restorer) Fit(m *measurement.Measurement, s Settings, o Options, budget
 	return t.Side, bytes + held, err
 }
 
-// driver returns the driver of an operator and tiles, a new one if need be.
-func (r *Restorer) driver(op operator.Operator, t sampler.Tiles) (*sampler.Driver, error) {
+// driver returns the driver of an operator, tiles and a form of programs, a new one if need be.
+func (r *Restorer) driver(op operator.Operator, t sampler.Tiles, p sampler.Programs) (*sampler.Driver, error) {
 	for i, k := range r.drivers {
-		if k.tiles == t && operator.Equal(k.operator, op) {
+		if k.tiles == t && k.programs == p && operator.Equal(k.operator, op) {
 			r.drivers = append(append(r.drivers[:i], r.drivers[i+1:]...), k)
 			return k.Driver, nil
 		}
 	}
-	d, err := sampler.NewDriver(r.engine, r.denoiser, op, sampler.WithTiles(t))
+	d, err := sampler.NewDriver(r.engine, r.denoiser, op, sampler.WithTiles(t), sampler.WithPrograms(p))
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func (r *Restorer) driver(op operator.Operator, t sampler.Tiles) (*sampler.Drive
 		r.drivers[0].Close()
 		r.drivers = append(r.drivers[:0], r.drivers[1:]...)
 	}
-	r.drivers = append(r.drivers, keptDriver{op, t, d})
+	r.drivers = append(r.drivers, keptDriver{op, t, p, d})
 	return d, nil
 }
 

@@ -2,6 +2,7 @@ package spgd
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/seed-0f004ec9/spgd/imageio"
 	"github.com/seed-0f004ec9/spgd/measurement"
 	"github.com/seed-0f004ec9/spgd/operator"
+	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
 // TestRestorer: whatever a Restorer has done before, it gives what Restore gives, and it compiles
@@ -70,5 +72,13 @@ func TestRestorer(t *testing.T) {
 		if len(drivers) != step.drivers || len(r.drivers) > keptDrivers {
 			t.Errorf("restoration %d: %d drivers made and %d kept, want %d made", i, len(drivers), len(r.drivers), step.drivers)
 		}
+	}
+	for _, form := range []sampler.Programs{sampler.ProgramsStep, sampler.ProgramsStage} {
+		if res, err := r.Restore(ctx, a, s, Options{Seed: 9, Programs: form}); err != nil || res.Run.Programs != form {
+			t.Errorf("programs of a %s: %+v, %v", form, res, err)
+		}
+	}
+	if _, err := r.Restore(ctx, a, s, Options{Programs: "level"}); !errors.Is(err, ErrSettings) {
+		t.Errorf("programs of a level: %v, want ErrSettings", err)
 	}
 }

@@ -86,6 +86,9 @@ type Options struct {
 	// Tile is the largest side in pixels of the overlapping tiles in which the prior sees larger images, so
 	// that memory depends on their size and not on the image's; 0 leaves images whole. See sampler.Tiles.
 	Tile int
+	// Programs says what is compiled as one program on an accelerator: an outer step of SPGD or each of its stages. The zero
+	// value leaves it to the sampler. See sampler.Programs.
+	Programs sampler.Programs
 	// Seed and an image's index name the noise that the image starts from.
 	Seed uint64
 	// Images are those indices; nil means 0 to N-1.

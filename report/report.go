@@ -146,6 +146,9 @@ type Engine struct {
 	Threads   int    `json:"threads,omitempty"`
 	// Device is the accelerator, by its name.
 	Device string `json:"device,omitempty"`
+	// Programs is "stage" where stages were programs of the accelerator rather than outer steps, because it was asked for or
+	// for want of memory. By it the result differs by rounding.
+	Programs string `json:"programs,omitempty"`
 	// Convolution is how 3x3 convolutions were computed, if that was not left to the engine.
 	Convolution string `json:"convolution,omitempty"`
 }

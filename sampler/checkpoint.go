@@ -32,12 +32,13 @@ type Checkpoint struct {
 	Parameters map[string]string `json:"parameters"` // settings of the sampler, see Parameters
 	Sigmas     []float64         `json:"sigmas"`
 	Seed       uint64            `json:"seed"`
-	Images     []uint32          `json:"images"`            // of the samples in progress
-	Samples    int               `json:"samples,omitempty"` // how many there will be, if several
-	Sample     int               `json:"sample,omitempty"`  // the first in progress, from 0
-	Batch      int               `json:"batch,omitempty"`   // how many are computed at once at most, if several
-	Choose     bool              `json:"choose,omitempty"`  // that one of them is chosen
-	Tiles      string            `json:"tiles,omitempty"`   // how the denoiser's are cut, if they are
+	Images     []uint32          `json:"images"`             // of the samples in progress
+	Samples    int               `json:"samples,omitempty"`  // how many there will be, if several
+	Sample     int               `json:"sample,omitempty"`   // the first in progress, from 0
+	Batch      int               `json:"batch,omitempty"`    // how many are computed at once at most, if several
+	Choose     bool              `json:"choose,omitempty"`   // that one of them is chosen
+	Tiles      string            `json:"tiles,omitempty"`    // how the denoiser's are cut, if they are
+	Programs   Programs          `json:"programs,omitempty"` // see Result
 	Inputs     Inputs            `json:"inputs"`
 
 	Step    int           `json:"step"` // outer steps of the sample that are done, the index of the next
@@ -131,7 +132,7 @@ func (r *Run) identity() (*Checkpoint, error) {
 	}
 	c := &Checkpoint{
 		Sampler: r.sampler.Name(), Parameters: map[string]string{}, Sigmas: r.sigmas,
-		Seed: r.job.Seed, Sample: r.sample, Inputs: *r.problem,
+		Seed: r.job.Seed, Sample: r.sample, Programs: r.chosen, Inputs: *r.problem,
 	}
 	if r.samples > 1 {
 		c.Samples, c.Choose = r.samples, r.job.Samples.Choose != nil
@@ -211,6 +212,9 @@ func (r *Run) resume(c *Checkpoint) error {
 	want, err := r.identity()
 	if err != nil {
 		return err
+	}
+	if c.Programs != "" {
+		want.Programs = r.form
 	}
 	if err := c.check(want); err != nil {
 		return err
@@ -305,6 +309,8 @@ func (c *Checkpoint) check(want *Checkpoint) error {
 		return differs("the list of image indices", want.Images, c.Images)
 	case c.Tiles != want.Tiles:
 		return fmt.Errorf("sampler: %w: it is of a run with other tiles (%s here, %s there)", ErrCheckpoint, cmp.Or(want.Tiles, "none"), cmp.Or(c.Tiles, "none"))
+	case c.Programs != want.Programs:
+		return fmt.Errorf("sampler: %w: programs are of a %q here and of a %q there", ErrCheckpoint, want.Programs, c.Programs)
 	}
 	all := maps.Clone(want.Parameters)
 	maps.Copy(all, c.Parameters)

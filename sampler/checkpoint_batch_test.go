@@ -116,7 +116,8 @@ func TestSplitCheckpoints(t *testing.T) {
 			"other shapes": func(c *Checkpoint) {
 				c.State[StateX] = checkpoint.Tensor{Shape: []int{1, 1, 1, 3}, Data: make([]float32, 3)}
 			},
-			"a batch": func(c *Checkpoint) { *c = *checkpoints[0] },
+			"programs": func(c *Checkpoint) { c.Programs = ProgramsStep },
+			"a batch":  func(c *Checkpoint) { *c = *checkpoints[0] },
 		} {
 			c := first[1].Clone()
 			if !c.Beside(first[0]) {

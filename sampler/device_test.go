@@ -57,7 +57,8 @@ func onHost(t *testing.T, j Job) Job {
 	return j
 }
 
-// Samples on a device are one batch, which is halved until the memory suffices, and those of the CPU up to rounding.
+// Samples on a device are one batch, computed by programs of steps, or for want of memory of stages, and is halved until the
+// memory suffices for these; they are those of the CPU up to rounding.
 func TestSamplesOnDevice(t *testing.T) {
 	e := openPlugin(t)
 	device, cpu, job := deviceProblem(t, e)
@@ -73,9 +74,14 @@ func TestSamplesOnDevice(t *testing.T) {
 	for _, w := range device.denoiser.Weights() {
 		weights += int(w.Shape().Memory())
 	}
-	for name, c := range map[string]struct{ limit, batch int }{
-		"as many as there are": {0, 4},
-		"want of memory":       {weights + 45*4*32*32*3, 2}, // for two, of some 15 arrays in and out of a step, but not for four
+	for name, c := range map[string]struct {
+		limit, batch int
+		programs     Programs
+	}{
+		"as many as there are":         {0, 4, ProgramsStep},
+		"not for a step of four":       {weights + 50*4*32*32*3, 4, ProgramsStage}, // of some 15 arrays in and out of a step, and 11 of a stage
+		"for steps of two":             {weights + 35*4*32*32*3, 2, ProgramsStep},
+		"for no step of more than one": {weights + 25*4*32*32*3, 2, ProgramsStage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pjrttest.Limit = c.limit
@@ -91,12 +97,17 @@ func TestSamplesOnDevice(t *testing.T) {
 				n++
 				return nil
 			}
+			device, err := NewDriver(e, device.denoiser, device.operator) // which knows of no want of memory
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer device.Close()
 			got := mustRun(t, device, SPGD{s}, job)
 			if e := relative(flat(t, got.X), double(flat(t, whole.X))); e > 1e-4 || got.Cost != whole.Cost || n != 4 {
 				t.Errorf("the mean of %d samples differs by %g, cost %+v, want %+v", n, e, got.Cost, whole.Cost)
 			}
-			if batches = slices.Compact(batches); !slices.Equal(batches, []int{c.batch}) {
-				t.Errorf("samples were computed in batches of %v, want %d", batches, c.batch)
+			if batches = slices.Compact(batches); !slices.Equal(batches, []int{c.batch}) || got.Programs != c.programs {
+				t.Errorf("samples were computed in batches of %v by programs of a %s, want %d and %s", batches, got.Programs, c.batch, c.programs)
 			}
 		})
 	}

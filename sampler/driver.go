@@ -35,8 +35,8 @@ type Sampler interface {
 	// State lists the state tensors beside x and x0hat. They start at zero.
 	State() []string
 	// Stages are the programs. Only those that Step runs are compiled; the first, which has to be
-	// the largest that every run needs, before the state is made, so that a problem too large for
-	// the memory is refused before it takes any.
+	// the largest that every run needs, before the state is made unless steps are programs, so that a problem too
+	// large for the memory is refused before it takes any.
 	Stages() []Stage
 	// StepCost is what one outer step costs.
 	StepCost() Cost
@@ -98,7 +98,8 @@ type Driver struct {
 	programs map[programKey]*compiled
 	tiles    Tiles
 	tiler    *tiler // nil where images stay whole
-	whole    *bool  // see WithWholeSteps
+	form     Programs
+	tooMany  int // images for which a whole step did not find room with ProgramsAuto, 0 for none known
 }
 
 type programKey struct {
@@ -143,6 +144,9 @@ func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator, options
 	dr := &Driver{engine: e, denoiser: prior.AnySize(d), operator: op, programs: map[programKey]*compiled{}}
 	for _, o := range options {
 		o(dr)
+	}
+	if err := dr.checkForm(); err != nil {
+		return nil, err
 	}
 	h, w := op.ImageSize()
 	var err error
@@ -265,7 +269,7 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	}
 	for {
 		r, err := d.runCourse(ctx, s, j, n, c)
-		if !c.smaller(j, err) {
+		if !c.smaller(d, j, n, err) {
 			return r, err
 		}
 		d.Close() // what it has compiled takes memory too
@@ -274,11 +278,13 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 
 // runCourse makes the samples of a course.
 func (d *Driver) runCourse(ctx context.Context, s Sampler, j Job, n int, c *course) (*Result, error) {
-	begin := time.Now()
-	if _, err := d.program(s, s.Stages()[0], n*c.batch); err != nil {
-		return nil, err
+	if c.form == ProgramsStage {
+		begin := time.Now()
+		if _, err := d.program(s, s.Stages()[0], n*c.batch); err != nil {
+			return nil, err
+		}
+		c.compile += time.Since(begin)
 	}
-	c.compile += time.Since(begin)
 	y, err := c.measured(d.engine, j.Y)
 	if err != nil {
 		return nil, err

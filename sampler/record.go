@@ -203,9 +203,11 @@ type Result struct {
 	Chosen  []int           // the sample, from 0, that was chosen for every image; nil where none was, see Samples.Choose
 	Scores  [][]float64     // by sample and image, by which it was
 	Records []StepRecord    // one per outer step, of all samples
-	Cost    Cost
-	Elapsed time.Duration // the whole run, compilation and what preceded a checkpoint included
-	Compile time.Duration // time spent compiling
+	// Programs is what was one program, ProgramsStep or ProgramsStage; empty where there was no choice.
+	Programs Programs
+	Cost     Cost
+	Elapsed  time.Duration // the whole run, compilation and what preceded a checkpoint included
+	Compile  time.Duration // time spent compiling
 }
 
 // Split returns the results of the first n images of a batch, 0 for all, which share nothing with it. What the batch
@@ -216,7 +218,7 @@ func (r *Result) Split(n int) ([]*Result, error) {
 	}
 	out := make([]*Result, n)
 	for i := range out {
-		one := &Result{Samples: r.Samples, Cost: r.Cost, Elapsed: share(r.Elapsed, i, n), Compile: share(r.Compile, i, n)}
+		one := &Result{Samples: r.Samples, Programs: r.Programs, Cost: r.Cost, Elapsed: share(r.Elapsed, i, n), Compile: share(r.Compile, i, n)}
 		for k := range r.Records {
 			one.Records = append(one.Records, r.Records[k].alone(i, n))
 		}

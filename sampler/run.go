@@ -393,7 +393,7 @@ func (r *Run) results() ([]*Result, error) {
 	out := make([]*Result, r.inProgress())
 	for i := range out {
 		out[i] = &Result{
-			Samples: r.samples, Records: r.own[i], Cost: r.cost.minus(r.spent).share(len(out)),
+			Samples: r.samples, Programs: r.chosen, Records: r.own[i], Cost: r.cost.minus(r.spent).share(len(out)),
 			Elapsed: (time.Since(r.start) - r.began) / time.Duration(len(out)), Compile: r.compile,
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/seed-0f004ec9/spgd/engine"
-	"github.com/seed-0f004ec9/spgd/engine/xla"
 	"github.com/seed-0f004ec9/spgd/operator"
 )
 
@@ -103,6 +102,9 @@ type course struct {
 	scores        []float32       // of all images of every sample
 	y             *tensors.Tensor // the measurements, as often as there are samples in a batch
 
+	form   Programs // ProgramsStep or ProgramsStage
+	chosen Programs // form, once the sampler has run something for which there is a choice
+
 	first   int          // the outer step to begin with
 	stepped bool         // a step has been made
 	problem *Inputs      // once hashed
@@ -146,6 +148,10 @@ func newCourse(d *Driver, s Sampler, j Job, n int) (*course, error) {
 		}
 		c.sample, c.batch = r.Sample, max(1, r.Batch)
 	}
+	c.form = d.formFor(n * c.batch)
+	if r := j.Resume; r != nil && d.form == ProgramsAuto && (r.Programs == ProgramsStep || r.Programs == ProgramsStage) {
+		c.form = r.Programs
+	}
 	return c, nil
 }
 
@@ -157,17 +163,6 @@ func (c *course) divide(most int) { c.batch = Evenly(c.samples-c.sample, most) }
 func Evenly(number, most int) int {
 	batches := (number-1)/max(1, most) + 1
 	return (number-1)/batches + 1
-}
-
-// smaller makes do with smaller batches of samples where an accelerator's memory does not suffice for those that
-// the driver has chosen, before the first step is done. It says whether that is so.
-func (c *course) smaller(j Job, err error) bool {
-	if !errors.Is(err, xla.ErrMemory) || j.Samples.Batch > 0 || j.Resume != nil || c.batch == 1 || c.stepped {
-		return false
-	}
-	c.divide(c.batch / 2)
-	c.cost = Cost{}
-	return true
 }
 
 // inProgress is how many samples are computed now.
@@ -218,7 +213,7 @@ func (c *course) take(r *Result, j Job) (*Result, error) {
 		}
 	}
 	c.records = append(c.records, r.Records...)
-	all := &Result{X: r.X, X0hat: r.X0hat, Samples: c.samples, Records: c.records, Cost: c.cost, Compile: c.compile}
+	all := &Result{X: r.X, X0hat: r.X0hat, Samples: c.samples, Records: c.records, Cost: c.cost, Compile: c.compile, Programs: c.chosen}
 	if c.samples > 1 {
 		fold := c.add
 		if j.Samples.Choose != nil {

@@ -18,18 +18,6 @@ import (
 // inputs, and all that they report as one array. The engine of this program, whose memory planning and tiles
 // work stage by stage, runs each when it is asked for.
 
-// WithWholeSteps says whether outer steps are one program each, where the sampler allows it and images stay
-// whole, or one for each stage. Without this option they are on accelerators.
-func WithWholeSteps(whole bool) Option { return func(d *Driver) { d.whole = &whole } }
-
-// wholeSteps says whether outer steps are one program.
-func (d *Driver) wholeSteps() bool {
-	if d.whole != nil {
-		return *d.whole && d.tiler == nil
-	}
-	return d.engine.Accelerator() != nil && d.tiler == nil
-}
-
 // call is a stage that is to be run, with what it gets, or a state tensor that is to be kept.
 type call struct {
 	stage   Stage
@@ -55,7 +43,10 @@ func (r *Run) Then(stage string, scalars Scalars, then func(Reports)) error {
 	if then == nil {
 		then = func(Reports) {}
 	}
-	if !r.driver.wholeSteps() {
+	if r.driver.tiler == nil {
+		r.chosen = r.form
+	}
+	if r.form == ProgramsStage {
 		out, err := r.Exec(stage, scalars)
 		if err == nil {
 			then(out)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/seed-0f004ec9/spgd/engine/xla"
 	"github.com/seed-0f004ec9/spgd/internal/pjrttest"
 	"github.com/seed-0f004ec9/spgd/operator"
 )
@@ -81,8 +83,8 @@ func TestWholeSteps(t *testing.T) {
 			var drivers []*Driver
 			var results []*Result
 			var checkpoints [][]*Checkpoint
-			for _, whole := range []bool{false, true} {
-				d, err := NewDriver(newEngine(t), p.prior, p.op, WithWholeSteps(whole))
+			for _, form := range []Programs{ProgramsStage, ProgramsStep} {
+				d, err := NewDriver(newEngine(t), p.prior, p.op, WithPrograms(form))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -96,6 +98,9 @@ func TestWholeSteps(t *testing.T) {
 				drivers, checkpoints = append(drivers, d), append(checkpoints, kept)
 			}
 			compareRuns(t, results[1], results[0])
+			if a, b := results[0].Programs, results[1].Programs; a != ProgramsStage || b != ProgramsStep {
+				t.Errorf("the programs were of a %q and of a %q", a, b)
+			}
 			for i, c := range checkpoints[1] {
 				want := checkpoints[0][i]
 				for name, x := range c.State {
@@ -108,18 +113,24 @@ func TestWholeSteps(t *testing.T) {
 				}
 			}
 			job := p.job
-			job.Resume = checkpoints[1][2]
+			job.Resume = checkpoints[1][2].Clone()
 			if got := mustRun(t, drivers[1], s, job); !slices.Equal(flat(t, got.X), flat(t, results[1].X)) {
 				t.Error("a run that goes on gives another result")
 			}
-			steps := 0
-			for _, p := range drivers[1].programs {
+			job.Resume = checkpoints[1][2].Clone()
+			if _, err := drivers[0].Run(context.Background(), s, job); !errors.Is(err, ErrCheckpoint) || !strings.Contains(err.Error(), `programs are of a "stage" here and of a "step" there`) {
+				t.Errorf("%v for a checkpoint of programs of steps, want ErrCheckpoint", err)
+			}
+			steps, evaluations := 0, 0
+			for key, p := range drivers[1].programs {
 				if p.whole != nil {
 					steps++
+				} else if key.stage != autoStart.Name && key.stage != autoAgree.Name {
+					evaluations++
 				}
 			}
-			if steps != 1 {
-				t.Errorf("there are %d programs of steps, want one for all", steps)
+			if steps != 1 || evaluations != 0 {
+				t.Errorf("there are %d programs of steps and %d of their stages, want one for all", steps, evaluations)
 			}
 		})
 	}
@@ -128,7 +139,7 @@ func TestWholeSteps(t *testing.T) {
 // A step that is one program ends with the same errors.
 func TestWholeStepErrors(t *testing.T) {
 	p := newProblem(t, 1)
-	d, err := NewDriver(newEngine(t), p.prior, p.op, WithWholeSteps(true))
+	d, err := NewDriver(newEngine(t), p.prior, p.op, WithPrograms(ProgramsStep))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +187,7 @@ func TestWholeStepsOnDevice(t *testing.T) {
 		d := device
 		if stages {
 			var err error
-			if d, err = NewDriver(e, device.denoiser, device.operator, WithWholeSteps(false)); err != nil {
+			if d, err = NewDriver(e, device.denoiser, device.operator, WithPrograms(ProgramsStage)); err != nil {
 				t.Fatal(err)
 			}
 			defer d.Close()
@@ -194,5 +205,62 @@ func TestWholeStepsOnDevice(t *testing.T) {
 	// The start, the steps and the last one's agreement with y.
 	if want := []int{1 + s.Steps + 1, 1 + 3*s.Steps + 1}; !slices.Equal(runs, want) {
 		t.Errorf("programs were run %v times, want %v", runs, want)
+	}
+}
+
+// A step that finds no memory to be compiled is computed stage by stage, unless one program was asked for. The driver
+// remembers it, and a run goes on from its checkpoint as it began.
+func TestStagesForWantOfMemory(t *testing.T) {
+	e := openPlugin(t)
+	auto, _, job := deviceProblem(t, e)
+	s := DefaultSettings().For(Problem{auto.operator, 0.05})
+	s.Steps, s.Warmup = 3, 3
+	with := func(p Programs) *Driver {
+		d, err := NewDriver(e, auto.denoiser, auto.operator, WithPrograms(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(d.Close)
+		return d
+	}
+	before := len(pjrttest.Programs())
+	want := mustRun(t, with(ProgramsStage), SPGD{s}, onHost(t, job))
+	pjrttest.Convolutions = pjrttest.CountConvolutions(pjrttest.Programs()[before:])
+	defer func() { pjrttest.Convolutions = 0 }()
+	if _, err := with(ProgramsStep).Run(context.Background(), SPGD{s}, onHost(t, job)); !errors.Is(err, xla.ErrMemory) {
+		t.Errorf("%v, want ErrMemory", err)
+	}
+	var kept *Checkpoint
+	observed := onHost(t, job)
+	observed.Observers = []Observer{ObserverFunc(func(s *Snapshot) error {
+		return s.Checkpoint(func(c *Checkpoint) error {
+			if c.Step == 2 {
+				kept = c.Clone()
+			}
+			return nil
+		})
+	})}
+	for i := range 2 {
+		before := len(pjrttest.Programs())
+		if got := mustRun(t, auto, SPGD{s}, observed); got.Programs != ProgramsStage || !slices.Equal(flat(t, got.X), flat(t, want.X)) || got.Cost != want.Cost {
+			t.Errorf("run %d by programs of a %q differs from one of stages", i, got.Programs)
+		}
+		if n := len(pjrttest.Programs()) - before; i > 0 && n > 0 {
+			t.Errorf("the driver has compiled %d programs more", n)
+		}
+	}
+	pjrttest.Convolutions = 0
+	observed.Observers, observed.Resume = nil, kept
+	if got := mustRun(t, with(ProgramsAuto), SPGD{s}, observed); got.Programs != ProgramsStage || !slices.Equal(flat(t, got.X), flat(t, want.X)) {
+		t.Errorf("the run goes on by programs of a %q, want stages", got.Programs)
+	}
+}
+
+// What is one program is a step, a stage, or left to the driver.
+func TestProgramsOf(t *testing.T) {
+	p := newProblem(t, 1)
+	_, err := NewDriver(newEngine(t), p.prior, p.op, WithPrograms("level"))
+	if !errors.Is(err, ErrSettings) || err.Error() != `sampler: invalid sampler settings: programs of a "level", want step or stage` {
+		t.Errorf("%v, want ErrSettings", err)
 	}
 }

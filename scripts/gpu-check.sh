@@ -99,7 +99,7 @@ for row in "${rows[@]}"; do
     which=(--network "$network")
     [[ $network != natural-small ]] || which=(--prior natural-small)
     bench=("$work/spgd" bench engine --device "$device" --precision "$precision" "${which[@]}" --size "$size" --batch "$batch" --runs "$runs" --step --json --quiet)
-    if ! "${bench[@]}" >"$work/row" 2>"$work/error" || ! "${bench[@]}" --stages >"$work/staged" 2>"$work/error"; then
+    if ! "${bench[@]}" >"$work/row" 2>"$work/error" || ! "${bench[@]}" --programs stage >"$work/staged" 2>"$work/error"; then
       printf '%-14s %5s %5s %-9s %s\n' "$network" "$size" "$batch" "$precision" "$(head -n 1 "$work/error")"
       status=1
       continue

@@ -43,7 +43,7 @@ func (o *batchOptions) AddFlags(f *pflag.FlagSet) {
 // The flags of restore are of three kinds: those of a whole run, those for one picture alone, and all
 // others, which a line of a manifest may have too.
 var (
-	wholeRunFlags = append([]string{"output", "json", "quiet", "help", "threads", "device", "precision", "prior", "network", "memory", "resume", "checkpoint-every"}, batchFlags...)
+	wholeRunFlags = append([]string{"output", "json", "quiet", "help", "threads", "device", "precision", "programs", "prior", "network", "memory", "resume", "checkpoint-every"}, batchFlags...)
 	loneFlags     = []string{"from", "allow-different", "report", "preview", "preview-every", "spread", "keep-samples"}
 )
 

@@ -58,6 +58,7 @@ func (o *benchOptions) runner(q *equipment, s bench.Spec) (*benchRunner, error) 
 	if tiles != nil {
 		r.Base.Tile = tiles.Side
 	}
+	r.Base.Programs = o.programsOn(q.Engine)
 	for _, m := range r.Measures {
 		r.Base.Measures = append(r.Base.Measures, m.Name)
 	}
@@ -74,7 +75,7 @@ func (o *benchOptions) runner(q *equipment, s bench.Spec) (*benchRunner, error) 
 func (r *benchRunner) addLPIPS(e *engine.Engine, o *benchOptions, weights []string) error {
 	if o.precision != cpu.PrecisionF32 || e.Accelerator() != nil {
 		f32 := o.engineOptions
-		f32.precision, f32.device = cpu.PrecisionF32, ""
+		f32.precision, f32.device, f32.programs = cpu.PrecisionF32, "", ""
 		var err error
 		if e, err = f32.start(); err != nil {
 			return err

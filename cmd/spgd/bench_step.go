@@ -27,11 +27,7 @@ func (t *engineTimes) timeStep(ctx context.Context, e *engine.Engine, m *prior.M
 	if err != nil {
 		return err
 	}
-	var options []sampler.Option
-	if o.stages {
-		options = append(options, sampler.WithWholeSteps(false))
-	}
-	d, err := sampler.NewDriver(e, m, op, options...)
+	d, err := sampler.NewDriver(e, m, op, sampler.WithPrograms(o.programsOn(e)))
 	if err != nil {
 		return err
 	}

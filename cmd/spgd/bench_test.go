@@ -34,6 +34,8 @@ func TestBenchErrors(t *testing.T) {
 		{"bench engine --runs 0", "at least 1"},
 		{"bench engine --size 1000000000", "at most 16384"},
 		{"bench engine --batch 1000000000", "1024"},
+		{"bench engine --programs stage", "is for --step"},
+		{"bench engine --programs level", "auto, step, stage"},
 	} {
 		r := invoke(t, strings.Fields(c.args)...)
 		if r.code != exitUsage || !strings.Contains(r.errOut, c.want) {

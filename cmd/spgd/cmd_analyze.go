@@ -180,7 +180,7 @@ func runAnalyze(ctx context.Context, c *console, o *analyzeOptions, path string)
 	}
 	s.Engine.Threads = 0 // which change nothing
 	runs, n := len(plan.Methods[0])*len(spec.Seeds), 0
-	r := dynamics.Runner{Engine: q.Engine, Prior: denoiser}
+	r := dynamics.Runner{Engine: q.Engine, Prior: denoiser, Programs: o.programsOn(q.Engine)}
 	r.Begin = func(method string, seed uint64) {
 		n++
 		c.logf("run %d of %d: %s, seed %d", n, runs, method, seed)

@@ -24,7 +24,7 @@ type benchEngineOptions struct {
 	engineOptions
 	priorOptions
 	size, batch, runs int
-	step, stages      bool
+	step              bool
 }
 
 // AddFlags adds them.
@@ -34,7 +34,6 @@ func (o *benchEngineOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.batch, "batch", 1, "`NUMBER` of images")
 	f.IntVar(&o.runs, "runs", 5, "`NUMBER` of timed runs, after one that is not timed")
 	f.BoolVar(&o.step, "step", false, "also time the warm-up step of SPGD, with all that it needs beside the network")
-	f.BoolVar(&o.stages, "stages", false, "--step: with a program for each stage, which is how the CPU works; on an accelerator an\nouter step is one")
 	o.engineOptions.AddFlags(f)
 	o.addDevice(f)
 }
@@ -119,8 +118,8 @@ func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, prio
 	if o.size < 1 || o.batch < 1 || o.runs < 1 {
 		return usagef("--size %d, --batch %d, --runs %d: all must be at least 1", o.size, o.batch, o.runs)
 	}
-	if o.stages && !o.step {
-		return usagef("--stages is for --step")
+	if o.programs != programsAuto && !o.step {
+		return usagef("--programs is for --step")
 	}
 	if o.size > maxBenchSize || o.batch > maxBenchBatch || o.runs > maxBenchRuns {
 		return usagef("--size %d, --batch %d, --runs %d: at most %d, %d and %d are taken", o.size, o.batch, o.runs, maxBenchSize, maxBenchBatch, maxBenchRuns)

@@ -112,7 +112,7 @@ func TestRestoreThroughPlugin(t *testing.T) {
 func TestBenchEngineStep(t *testing.T) {
 	device := "xla:" + pjrttest.Plugin(t, pjrttest.Works)
 	var got engineTimes
-	if err := json.Unmarshal([]byte(mustRun(t, "bench", "engine", "--device", device, "--size", "16", "--batch", "2", "--runs", "1", "--step", "--stages", "--json", "--quiet")), &got); err != nil {
+	if err := json.Unmarshal([]byte(mustRun(t, "bench", "engine", "--device", device, "--size", "16", "--batch", "2", "--runs", "1", "--step", "--programs", "stage", "--json", "--quiet")), &got); err != nil {
 		t.Fatal(err)
 	}
 	if !(got.Step > 0 && got.StepCompile > 0 && got.Run > 9*got.Step) || got.Evaluations != 10 || !strings.Contains(got.Device, "fake device") || got.Precision != "f32" || got.ISA != "" {

@@ -94,6 +94,12 @@ func (e *earlier) apply(o *restoreOptions, f *pflag.FlagSet) (s spgd.Settings, s
 	if r.Engine.Precision != "" {
 		o.precision = r.Engine.Precision
 	}
+	switch {
+	case r.Engine.Programs != "":
+		o.programs = r.Engine.Programs
+	case r.Engine.Device != "" && o.device != deviceCPU: // not stages for want of memory, by which the bytes would differ
+		o.programs = string(sampler.ProgramsStep)
+	}
 	if !f.Changed("prior") {
 		if _, _, embedded := priors.Open(r.Prior.Name); !embedded {
 			return s, nil, usagef("%s was made with the prior %q, which is not embedded: give its file with --prior", e.path, r.Prior.Name)

@@ -142,6 +142,7 @@ func (r *restoration) prepare(q *equipment) error {
 	if err != nil {
 		return err
 	}
+	r.options.Programs = r.flags.programsOn(q.Engine)
 	if err := r.loadCheckpoint(); err != nil {
 		return err
 	}
@@ -193,9 +194,17 @@ func (r *restoration) sample(ctx context.Context, q *equipment) (err error) {
 	r.result, err = q.restorer.Restore(ctx, r.problem.Measurement, r.settings, r.options)
 	r.console.endProgress()
 	if a != nil && err == nil {
+		if r.inStages() {
+			r.console.logf("the memory of %s does not suffice for programs of whole steps: each stage is one", a.Name)
+		}
 		r.console.logf("of %s, %s went into compiling", duration(r.result.Run.Elapsed.Seconds()), duration(r.result.Run.Compile.Seconds()))
 	}
 	return done(err)
+}
+
+// inStages says whether it was for want of memory that an accelerator ran programs of stages.
+func (r *restoration) inStages() bool {
+	return r.options.Programs == sampler.ProgramsAuto && r.record.Engine.Device != "" && r.result.Run.Programs == sampler.ProgramsStage
 }
 
 // finish makes the picture of the result and judges it.
@@ -209,6 +218,9 @@ func (r *restoration) finish(ctx context.Context, q *equipment) (err error) {
 	}
 	r.takeSpread()
 	r.takeStarts()
+	if r.inStages() {
+		r.record.Engine.Programs = string(sampler.ProgramsStage)
+	}
 	cost := r.result.Run.Cost
 	r.record.Cost = &report.Cost{Forwards: cost.Forwards, VJPs: cost.VJPs, NFE: cost.NFE()}
 	r.record.DataFit, err = r.dataFit(ctx, q.Engine)

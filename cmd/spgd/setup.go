@@ -16,6 +16,7 @@ import (
 	"github.com/seed-0f004ec9/spgd/prior"
 	"github.com/seed-0f004ec9/spgd/priors"
 	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
 // defaultPrior is embedded in the program.
@@ -26,7 +27,14 @@ type engineOptions struct {
 	threads   int
 	precision string
 	device    string
+	programs  string
 }
+
+// deviceCPU is the value of --device for the processor.
+const deviceCPU = "cpu"
+
+// programsAuto is the value of --programs beside sampler.Programs.
+const programsAuto = "auto"
 
 // AddFlags adds those that every command has which computes.
 func (o *engineOptions) AddFlags(f *pflag.FlagSet) {
@@ -35,9 +43,13 @@ func (o *engineOptions) AddFlags(f *pflag.FlagSet) {
 
 // addDevice adds the flags of the commands that evaluate a network.
 func (o *engineOptions) addDevice(f *pflag.FlagSet) {
-	f.StringVar(&o.device, "device", "cpu", "`DEVICE` that computes: "+engine.Devices+", see spgd devices;\nauto is cuda where that can be used, otherwise cpu")
+	f.StringVar(&o.device, "device", deviceCPU, "`DEVICE` that computes: "+engine.Devices+", see spgd devices;\nauto is cuda where that can be used, otherwise cpu")
 	addChoice(f, &o.precision, "precision", "precision", cpu.PrecisionF32,
 		"precision of the network's arithmetic; bf16 is faster and coarser, and on the CPU needs\na processor with AVX-512 BF16; tf32 is for GPUs", xla.Precisions)
+	addChoice(f, &o.programs, "programs", "form of programs", programsAuto,
+		"what is one program on an accelerator: with step a noise level of spgd, which saves launches,\n"+
+			"with stage each of its steps, which compiles in a fraction of the time; auto is step, or stage\n"+
+			"where the memory does not suffice", []string{programsAuto, string(sampler.ProgramsStep), string(sampler.ProgramsStage)})
 }
 
 func (o *engineOptions) start() (*engine.Engine, error) {
@@ -57,11 +69,22 @@ func (o *engineOptions) start() (*engine.Engine, error) {
 	if device.CPU() && o.precision == xla.PrecisionTF32 {
 		return nil, usagef("--precision %s is for GPUs (--device cuda)", o.precision)
 	}
+	if device.CPU() && o.programs == string(sampler.ProgramsStep) {
+		return nil, usagef("--programs %s is for accelerators (--device)", o.programs)
+	}
 	e, err := engine.New(engine.Options{Device: device, Threads: o.threads, Precision: o.precision})
 	if errors.Is(err, cpu.ErrNoBF16) || errors.Is(err, cpu.ErrPrecision) {
 		return nil, as(errUsage, err)
 	}
 	return e, err
+}
+
+// programsOn is what is one program. Of the CPU each stage is, for which its memory is planned.
+func (o *engineOptions) programsOn(e *engine.Engine) sampler.Programs {
+	if e.Accelerator() == nil || o.programs == programsAuto {
+		return sampler.ProgramsAuto
+	}
+	return sampler.Programs(o.programs)
 }
 
 // announce says which device computes where that is not plain from the flags.
@@ -76,7 +99,11 @@ func announce(c *console, e *engine.Engine) {
 // record describes what computes.
 func (o *engineOptions) record(e *engine.Engine) report.Engine {
 	if a := e.Accelerator(); a != nil {
-		return report.Engine{Name: e.Backend().Name(), Precision: e.Precision(), Device: a.Name}
+		r := report.Engine{Name: e.Backend().Name(), Precision: e.Precision(), Device: a.Name}
+		if p := o.programsOn(e); p == sampler.ProgramsStage {
+			r.Programs = string(p)
+		}
+		return r
 	}
 	threads := o.threads
 	if threads == 0 {

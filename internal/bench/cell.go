@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/seed-0f004ec9/spgd/report"
+	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
 // Status says how a cell ended.
@@ -39,6 +40,8 @@ type Causes struct {
 	Convolution string `json:"convolution,omitempty"`
 	// Tile is the largest side of the tiles in which the prior sees an image, 0 where that stays whole.
 	Tile int `json:"tile,omitempty"`
+	// Programs is what is one program on an accelerator, if that was not left to the sampler.
+	Programs sampler.Programs `json:"programs,omitempty"`
 }
 
 // key identifies a cell by its causes.

@@ -123,7 +123,7 @@ func TestJournalInUse(t *testing.T) {
 
 // TestKey: every cause changes the key, and the order in which settings were given does not.
 func TestKey(t *testing.T) {
-	base := Causes{"i", "t", "m", map[string]string{"a": "1", "b": "2"}, 1, "p", "n", []string{"psnr"}, "v", "o", "e", "isa", "f32", "c", 96}
+	base := Causes{"i", "t", "m", map[string]string{"a": "1", "b": "2"}, 1, "p", "n", []string{"psnr"}, "v", "o", "e", "isa", "f32", "c", 96, "stage"}
 	key := func(c Causes) string {
 		k, err := c.key()
 		if err != nil {

@@ -163,7 +163,7 @@ func (b *workbench) prepare(ctx context.Context, r *Runner, at place, draw uint6
 		if b.operator, _, err = operator.Build(at.task.Task, size, size, draw, operator.Files{}); err != nil {
 			return err
 		}
-		if b.driver, err = sampler.NewDriver(r.Engine, r.Prior, b.operator, sampler.WithTiles(sampler.Tiles{Side: r.Base.Tile})); err != nil {
+		if b.driver, err = sampler.NewDriver(r.Engine, r.Prior, b.operator, sampler.WithTiles(sampler.Tiles{Side: r.Base.Tile}), sampler.WithPrograms(r.Base.Programs)); err != nil {
 			return err
 		}
 		b.operatorKey = key

@@ -86,6 +86,8 @@ type Point struct {
 type Runner struct {
 	Engine *engine.Engine
 	Prior  prior.Denoiser
+	// Programs is what is one program on an accelerator.
+	Programs sampler.Programs
 	// Begin, if not nil, is called before every run, and Progress after every evaluation of the prior.
 	Begin    func(method string, seed uint64)
 	Progress func(sampler.Progress)
@@ -110,7 +112,7 @@ func (r *Runner) Run(ctx context.Context, s *Study, img *imageio.Image, task ben
 			if driver != nil {
 				driver.Close()
 			}
-			if driver, err = sampler.NewDriver(r.Engine, r.Prior, op); err != nil {
+			if driver, err = sampler.NewDriver(r.Engine, r.Prior, op, sampler.WithPrograms(r.Programs)); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ package pjrttest
 
 import (
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -42,6 +43,18 @@ var Fail error
 // Limit, if it is above 0, is the number of bytes that the arguments and results of a program may have: a run of one
 // with more ends for want of memory.
 var Limit int
+
+// Convolutions, if it is above 0, is the number of convolutions that a program may have: compiling one with more ends for
+// want of memory.
+var Convolutions int
+
+// CountConvolutions is the largest number of convolutions in a program, of several texts as Programs returns them.
+func CountConvolutions(texts []string) (most int) {
+	for _, text := range texts {
+		most = max(most, strings.Count(text, "stablehlo.convolution"))
+	}
+	return most
+}
 
 // Main runs the tests of a package and takes what the plugins have left behind away: a TestMain that calls nothing
 // else is os.Exit(pjrttest.Main(m)).

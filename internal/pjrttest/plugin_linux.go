@@ -177,6 +177,9 @@ func spgdFakeCompile(code *C.char, size C.size_t, id *C.int, outputs *C.size_t, 
 	if err != nil {
 		return failed(fmt.Errorf("INTERNAL: %w", err), text)
 	}
+	if n := CountConvolutions([]string{module}); Convolutions > 0 && n > Convolutions {
+		return failed(fmt.Errorf("RESOURCE_EXHAUSTED: Out of memory while compiling %d convolutions", n), text)
+	}
 	*id, *outputs = C.int(len(state.programs)), C.size_t(len(p.outputs))
 	state.programs, state.texts = append(state.programs, p), append(state.texts, module)
 	return 0
