@@ -36,11 +36,11 @@ func Together(e *engine.Engine, d prior.Denoiser, h, w int) int { return fill(e,
 
 // fitting is how many times n images of h x w find room, 0 if not even once, and many if their memory cannot be told.
 func fitting(e *engine.Engine, d prior.Denoiser, h, w, n, room int) int {
-	weights, one, err := evaluationMemory(e, d, h, w, n)
+	once, images, err := evaluationMemory(e, d, h, w, n)
 	if err != nil { // which is for compiling to say
 		return fillPixels
 	}
-	return (int(roomShare*float64(room)) - weights) / one
+	return (int(roomShare*float64(room)) - once) / images
 }
 
 // roomShare is the part of an accelerator's free memory that is planned with. The rest is for what estimates do not
@@ -51,20 +51,28 @@ const roomShare = 0.8
 // computes from them, and the conjugate gradients of an operator.
 const stateImages = 40
 
-// evaluationMemory is about what the weights take, and an evaluation of the denoiser with its VJP for n images of h x w.
-func evaluationMemory(e *engine.Engine, d prior.Denoiser, h, w, n int) (weights, images int, err error) {
+// evaluationMemory is about what an evaluation of the denoiser with its VJP takes: once for any number of images, the
+// weights among it, and for every n images of h x w.
+func evaluationMemory(e *engine.Engine, d prior.Denoiser, h, w, n int) (once, images int, err error) {
 	d = prior.AnySize(d)
-	image := shapes.Make(dtypes.Float32, n, h, w, d.Channels())
-	in := []shapes.Shape{image, shapes.Make(dtypes.Float32, n)}
+	var weights []shapes.Shape
 	for _, t := range d.Weights() {
-		in = append(in, t.Shape())
-		weights += int(t.Shape().Memory())
+		weights = append(weights, t.Shape())
+		once += int(t.Shape().Memory())
 	}
-	images, err = e.Estimate("VJP", in, func(in []*graph.Node) []*graph.Node {
-		x0hat := d.Denoise(in[2:], in[0], in[1])
-		return graph.Gradient(graph.ReduceAllSum(graph.Mul(x0hat, x0hat)), in[0])
-	})
-	return weights, images + stateImages*int(image.Memory()), err
+	var of [2]int // n images, and twice as many
+	for i := range of {
+		in := append([]shapes.Shape{shapes.Make(dtypes.Float32, (i+1)*n, h, w, d.Channels()), shapes.Make(dtypes.Float32, (i+1)*n)}, weights...)
+		of[i], err = e.Estimate("VJP", in, func(in []*graph.Node) []*graph.Node {
+			x0hat := d.Denoise(in[2:], in[0], in[1])
+			return graph.Gradient(graph.ReduceAllSum(graph.Mul(x0hat, x0hat)), in[0])
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+	}
+	images = of[1] - of[0]
+	return once + max(0, of[0]-images), images + stateImages*int(shapes.Make(dtypes.Float32, n, h, w, d.Channels()).Memory()), nil
 }
 
 // fitRoom returns the first of several tiles for which an accelerator has room, or the last, whose lack of memory is

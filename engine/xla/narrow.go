@@ -3,6 +3,7 @@ package xla
 import (
 	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
+	"github.com/gomlx/gomlx/pkg/core/shapes"
 )
 
 // featureChannels is the number of channels from which on an array counts as a feature map of a network.
@@ -14,7 +15,8 @@ const featureChannels = 8
 // float32 numbers. All other operations, images, parameters and outputs are b's own.
 //
 // The conversions are operations of the graph, which XLA fuses with what stands before and after
-// them, so that feature maps go through memory as bfloat16.
+// them, so that feature maps go through memory as bfloat16 from one convolution to the next. What else reads
+// them, and what several operations read, finds float32.
 func Narrow(b backends.Backend) backends.Backend { return narrowBackend{b} }
 
 type narrowBackend struct{ backends.Backend }
@@ -44,6 +46,13 @@ func (b *narrowBuilder) Reverse(x backends.Op, axes ...int) (backends.Op, error)
 	return y, err
 }
 
+// Narrows says whether Narrow rounds the convolution by a kernel whose channels are its last two axes, in either order.
+func Narrows(kernel shapes.Shape) bool { return kernel.Rank() >= 2 && narrows(kernel, -2, -1) }
+
+func narrows(kernel shapes.Shape, in, out int) bool {
+	return kernel.DType == dtypes.Float32 && min(kernel.Dim(in), kernel.Dim(out)) >= featureChannels
+}
+
 // ConvGeneral rounds the operands of a convolution between feature maps, and its result.
 func (b *narrowBuilder) ConvGeneral(input, kernel backends.Op, axes backends.ConvolveAxesConfig, strides []int, paddings [][2]int, inputDilations, kernelDilations []int, channelGroupCount, batchGroupCount int) (backends.Op, error) {
 	convolve := func(input, kernel backends.Op) (backends.Op, error) {
@@ -53,7 +62,7 @@ func (b *narrowBuilder) ConvGeneral(input, kernel backends.Op, axes backends.Con
 	if err != nil {
 		return nil, err
 	}
-	if k.DType != dtypes.Float32 || min(k.Dim(axes.KernelInputChannels), k.Dim(axes.KernelOutputChannels)) < featureChannels {
+	if !narrows(k, axes.KernelInputChannels, axes.KernelOutputChannels) {
 		return convolve(input, kernel)
 	}
 	if input, err = b.ConvertDType(input, dtypes.BFloat16); err != nil {
