@@ -1,13 +1,30 @@
 #!/usr/bin/env bash
-# Checks spgd on an accelerator: its results against the golden vectors, the times and the memory of the networks
-# against their bars and PyTorch, and what bfloat16 does to photographs, as tables.
+# Checks spgd on an accelerator: the times and the memory of the networks against their bars and PyTorch, its results
+# against the golden vectors, and what bfloat16 does to photographs, as tables.
 #
-# usage: scripts/gpu-check.sh [DEVICE]
+# usage: scripts/gpu-check.sh [DEVICE [PART...]]
+#        scripts/gpu-check.sh --build FOLDER
 #
 # DEVICE is what --device takes, cuda if it is left out. With cpu, one small network is timed: to see that
-# the command works. It builds the program with cgo, so it needs Go and a C compiler. The exit status is 0 if the
-# golden vectors were met and every row could be measured, 10 if the device cannot be used, 1 otherwise. Bars that
-# were not reached are marked, and do not change it.
+# the command works. The parts, in the order in which they are made if none is named, those with bars first:
+#
+#   stages       steps and restorations of the networks with a program for each stage, which compile soonest
+#   steps        the same with a program for each outer step, as restorations run on the device
+#   golden       golden vectors and trajectories in float32
+#   photos       bf16 against f32 on photographs, if PHOTOS names some
+#   evaluations  forward passes, and with their VJP
+#   torch        PyTorch's times of these, if TORCH_DENOISER names its program
+#
+# A line is printed as soon as it is known, and one that fails does not keep the others from being made. All takes LIMIT
+# seconds at most, 540 without it and any time with 0, and a line a third of what is left: what does not fit says so, and
+# can be asked for in another call, part by part, or line by line with ROWS='ffhq256/1/bf16 imagenet256/4/bf16'. What XLA
+# learns by timing kernels it keeps for the next call. SIZE and RUNS are the side of the images and the outer steps, for a trial.
+#
+# With --build, the program and the tests are built into FOLDER, for a machine without Go: GPU_CHECK_BIN=FOLDER uses them
+# there, beside this repository. Otherwise they are built with cgo first, which takes Go and a C compiler.
+#
+# The exit status is 0 if every line could be made and the golden vectors were met, 10 if the device cannot be used, 1
+# otherwise. Bars that were not reached are marked, and do not change it.
 #
 # TORCH_DENOISER=FILE names a Python program that times the same denoiser with PyTorch, to compare with. It is
 # called with --random NETWORK --size S --batch N --device cuda --layout nchw|nhwc --dtype f32|bf16
@@ -15,49 +32,75 @@
 # stands beside f32 and tf32 of spgd.)
 # PHOTOS=FOLDER has photographs (PNG), such as crops of 256x256 pixels, of which f32 and bf16 restore the first six, in
 # three tasks, with the embedded prior or PRIOR=FILE.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+set -uo pipefail
+began=$SECONDS
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+# build FOLDER builds what is needed.
+build() {
+  mkdir -p "$1" && (cd "$root" && export CGO_ENABLED=1 &&
+    go build -trimpath -ldflags '-s -w' -o "$1/spgd" ./cmd/spgd &&
+    go test -c -trimpath -ldflags '-s -w' -o "$1/" ./prior ./sampler)
+}
+
+if [[ ${1:-} == --build ]]; then
+  [[ -n ${2:-} ]] || { echo "usage: scripts/gpu-check.sh --build FOLDER" >&2; exit 2; }
+  mkdir -p "$2" && build "$(cd "$2" && pwd)"
+  exit
+fi
 device=${1:-cuda}
-export CGO_ENABLED=1
+shift $(($# > 0))
+parts=("$@")
+[[ $# -gt 0 ]] || parts=(stages steps golden photos evaluations torch)
+for part in "${parts[@]}"; do
+  [[ " stages steps golden photos evaluations torch " == *" $part "* ]] || { echo "unknown part $part" >&2; exit 2; }
+done
+limit=${LIMIT:-540}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-go build -o "$work/spgd" ./cmd/spgd
-"$work/spgd" version
-"$work/spgd" devices
+if [[ -n ${GPU_CHECK_BIN:-} ]]; then
+  bin=$(cd "$GPU_CHECK_BIN" && pwd) || exit 2
+else
+  bin=$work/bin
+  build "$bin" || exit 1
+  began=$SECONDS # building is not of the device's time
+fi
+spgd=$bin/spgd
+"$spgd" version || exit
+"$spgd" devices
 
-# The smallest evaluation there is: it ends with the program's message and status if the device cannot be used.
-"$work/spgd" bench engine --device "$device" --size 16 --runs 1 --quiet >/dev/null || exit
+status=0
+
+# within ERRORS COMMAND... runs a command for a third of the time that is left, a minute if there is. Its status is 124 if
+# that was too short.
+within() {
+  local errors=$1 left=0
+  shift
+  if ((limit > 0)); then
+    left=$((limit - (SECONDS - began)))
+    ((left > 5)) || return 124
+    ((left < 60)) || left=$((left > 180 ? left / 3 : 60))
+  fi
+  timeout "$left" "$@" 2>"$errors"
+}
+
+# why STATUS ERRORS says in a line why a command came to nothing.
+why() {
+  if (($1 == 124)); then
+    echo "not done in its share of LIMIT=$limit s"
+  elif [[ -s $2 ]]; then
+    grep -m 1 '^spgd: ' "$2" || tail -n 1 "$2"
+  else
+    echo "exit status $1"
+  fi
+}
 
 # field NAME FILE prints a number of a JSON object.
 field() { sed -n "s/^ *\"$1\": *\([-0-9.e+]*\),*\$/\1/p" "$2"; }
 
 # calc EXPRESSION FORMAT prints what awk makes of numbers, - if one is missing.
 calc() { awk "BEGIN { printf \"$2\", $1 }" 2>/dev/null || printf -- -; }
-
-# torch NETWORK SIZE BATCH DTYPE prints the least of PyTorch's times in seconds, over both layouts, compiled or not.
-torch() {
-  [[ -n ${TORCH_DENOISER:-} && $device == cuda* ]] || return 0
-  local layout compile
-  for layout in nchw nhwc; do
-    for compile in "" --compile; do
-      python3 "$TORCH_DENOISER" --random "$1" --size "$2" --batch "$3" --device cuda --layout "$layout" --dtype "$4" $compile 2>>"$work/torch" |
-        sed -n 's/.*"vjp_s": *\([0-9.e-]*\).*/\1/p' || true
-    done
-  done | sort -g | head -n 1
-}
-
-status=0
-printf '\nresults against PyTorch, float32 (golden vectors: 1e-4, trajectories: 1e-2)\n'
-for package in ./prior ./sampler; do
-  if SPGD_TEST_DEVICE=$device go test "$package" -run '^TestGoldenOnDevice$' -count=1 -timeout 60m -v >"$work/golden" 2>&1; then
-    printf '%-10s met\n' "$package"
-  else
-    printf '%-10s NOT MET\n' "$package"
-    grep -E 'want at most|FAIL|panic|error' "$work/golden" | head -n 20 || true
-    status=1
-  fi
-done
 
 # Bars in ms an image for a step, by network, batch and precision; seconds an image for a restoration; GB of memory.
 bar() {
@@ -83,70 +126,180 @@ against() {
   fi
 }
 
-# Every network's step is timed as restorations run it on the device, and with a program for each stage. 100 runs are a
-# restoration with the released method, of 500 evaluations.
 if [[ $device == cpu ]]; then
-  rows=("natural-small 16 1 2" "natural-small 16 2 2") precisions=(f32)
+  size=${SIZE:-16} runs=${RUNS:-2} rows=(natural-small/1/f32 natural-small/2/f32) more=()
 else
-  rows=("natural-small 256 1 100" "ffhq256 256 1 100" "ffhq256 256 8 100" "imagenet256 256 1 100" "imagenet256 256 4 100") precisions=(f32 tf32 bf16)
+  # 100 runs are a restoration with the released method, of 500 evaluations.
+  size=${SIZE:-256} runs=${RUNS:-100} rows=(ffhq256/1/bf16 ffhq256/8/bf16 ffhq256/1/tf32 ffhq256/8/tf32 imagenet256/4/bf16)
+  more=(ffhq256/1/f32 imagenet256/1/bf16 natural-small/1/bf16 natural-small/1/tf32 natural-small/1/f32)
 fi
-printf '\ntimes an image: evaluations and a step of SPGD in ms, with a program for each outer step and for each stage; a restoration of T=100 and\nN=5 (fewer on the CPU) in s; PyTorch is forward + VJP; compiling in s, of a step and of a stage; memory in GB. A bar that is not reached stands behind >\n'
-format='%-14s %5s %5s %-9s %8s %8s %10s %8s %10s %8s %9s %9s %9s %9s\n'
-printf "$format" network size batch precision forward +VJP step staged restored PyTorch GFLOP/s compile staged memory
-for row in "${rows[@]}"; do
-  read -r network size batch runs <<<"$row"
-  for precision in "${precisions[@]}"; do
-    which=(--network "$network")
-    [[ $network != natural-small ]] || which=(--prior natural-small)
-    bench=("$work/spgd" bench engine --device "$device" --precision "$precision" "${which[@]}" --size "$size" --batch "$batch" --runs "$runs" --step --json --quiet)
-    if ! "${bench[@]}" >"$work/row" 2>"$work/error" || ! "${bench[@]}" --programs stage >"$work/staged" 2>"$work/error"; then
-      printf '%-14s %5s %5s %-9s %s\n' "$network" "$size" "$batch" "$precision" "$(head -n 1 "$work/error")"
+if [[ -n ${ROWS:-} ]]; then
+  read -ra rows <<<"$ROWS"
+  more=()
+fi
+
+# bench ROW OUTPUT FLAGS... runs spgd bench engine.
+bench() {
+  local network batch precision which output=$2
+  IFS=/ read -r network batch precision <<<"$1"
+  shift 2
+  which=(--network "$network")
+  [[ $network != natural-small ]] || which=(--prior natural-small)
+  within "$work/error" "$spgd" bench engine --device "$device" --precision "$precision" "${which[@]}" --size "$size" --batch "$batch" \
+    --json --quiet "$@" >"$output"
+}
+
+# unusable STATUS ends the script where the device cannot be used at all.
+unusable() {
+  if (($1 == 10)); then
+    cat "$work/error" >&2
+    exit 10
+  fi
+}
+
+# steps PROGRAMS prints a table of steps and restorations.
+steps() {
+  printf '\nan outer step with a program for each %s, times an image: one of 5 inner steps of SPGD (forward, VJP, ADM, update) in ms, a restoration of\n%s in s, compiling in s; memory in GB. A bar that is not reached stands behind >\n' "$1" "T=$runs and N=5"
+  local format='%-24s %10s %10s %12s %9s %9s\n' row code batch s r memory step_bar run_bar memory_bar
+  printf "$format" row step restored memory compile GFLOP/s
+  for row in "${rows[@]}"; do
+    code=0
+    [[ $device == cpu ]] && programs=auto || programs=$1
+    bench "$row" "$work/row" --step-only --programs "$programs" --runs "$runs" || code=$?
+    if ((code)); then
+      unusable "$code"
+      printf '%-24s %s\n' "$row" "$(why "$code" "$work/error")"
       status=1
       continue
     fi
-    other=
-    [[ $network == natural-small ]] || other=$(torch "$network" "$size" "$batch" "$([[ $precision == bf16 ]] && echo bf16 || echo f32)")
-    read -r step_bar run_bar memory_bar <<<"$(bar "$network/$batch/$precision")"
-    memory=$(field device_bytes "$work/row")
-    ms() { calc "1000*$1/$batch" %.2f; }
-    vjp=$(ms "$(field vjp_s "$work/row")")
-    torch_ms=-
-    [[ -z $other ]] || torch_ms=$(ms "$other")
-    if [[ $torch_ms != - ]] && awk "BEGIN { exit !($torch_ms < $vjp) }"; then
-      torch_ms="$torch_ms <"
-    fi
-    printf "$format" "$network" "$size" "$batch" "$precision" "$(ms "$(field forward_s "$work/row")")" "$vjp" \
-      "$(against "$(ms "$(field step_s "$work/row")")" "$step_bar")" "$(ms "$(field step_s "$work/staged")")" \
-      "$(against "$(calc "$(field run_s "$work/row")/$batch" %.2f)" "$run_bar")" "$torch_ms" "$(field gflops "$work/row" | cut -d. -f1)" \
-      "$(calc "$(field step_compile_s "$work/row")" %.1f)" "$(calc "$(field step_compile_s "$work/staged")" %.1f)" \
-      "$(against "$(calc "${memory:-$(field peak_bytes "$work/row")}/1e9" %.2f)" "$memory_bar")"
+    batch=$(field batch "$work/row") memory=$(field device_bytes "$work/row")
+    read -r step_bar run_bar memory_bar <<<"$(bar "$row")"
+    s=$(field step_s "$work/row") r=$(field run_s "$work/row")
+    printf "$format" "$row" "$(against "$(calc "1000*$s/$batch" %.2f)" "$step_bar")" "$(against "$(calc "$r/$batch" %.2f)" "$run_bar")" \
+      "$(against "$(calc "${memory:-$(field peak_bytes "$work/row")}/1e9" %.2f)" "$memory_bar")" "$(calc "$(field step_compile_s "$work/row")" %.1f)" "$(calc "$(field gflops "$work/row")" %.0f)"
   done
-done
+}
+
+# evaluations prints a table of evaluations of the networks.
+evaluations() {
+  printf '\nevaluations, times an image in ms; compiling of both in s\n'
+  local format='%-24s %9s %9s %9s %9s\n' row code batch
+  printf "$format" row forward +VJP compile GFLOP/s
+  for row in "${rows[@]}" ${more[@]+"${more[@]}"}; do
+    code=0
+    bench "$row" "$work/vjp.${row//\//.}" --runs 20 || code=$?
+    if ((code)); then
+      unusable "$code"
+      printf '%-24s %s\n' "$row" "$(why "$code" "$work/error")"
+      status=1
+      rm -f "$work/vjp.${row//\//.}"
+      continue
+    fi
+    local file=$work/vjp.${row//\//.}
+    batch=$(field batch "$file")
+    printf "$format" "$row" "$(calc "1000*$(field forward_s "$file")/$batch" %.2f)" "$(calc "1000*$(field vjp_s "$file")/$batch" %.2f)" \
+      "$(calc "$(field compile_s "$file")" %.1f)" "$(calc "$(field gflops "$file")" %.0f)"
+  done
+}
+
+# compare_torch prints PyTorch's times of the evaluations: first as it is, and compiled, which takes longest, at the end.
+compare_torch() {
+  [[ -n ${TORCH_DENOISER:-} && $device == cuda* ]] || return 0
+  printf '\nPyTorch, forward + VJP, times an image in ms; < where it is faster than spgd above\n'
+  local compile layout row network batch precision code mine theirs
+  printf '%-24s %-8s %-9s %9s %9s\n' row layout compiled PyTorch spgd
+  for compile in "" --compile; do
+    for row in "${rows[@]}"; do
+      IFS=/ read -r network batch precision <<<"$row"
+      [[ $network != natural-small ]] || continue
+      mine=-
+      [[ ! -s $work/vjp.${row//\//.} ]] || mine=$(calc "1000*$(field vjp_s "$work/vjp.${row//\//.}")/$batch" %.2f)
+      for layout in nhwc nchw; do
+        code=0
+        within "$work/error" python3 "$TORCH_DENOISER" --random "$network" --size "$size" --batch "$batch" --device cuda --layout "$layout" \
+          --dtype "$([[ $precision == bf16 ]] && echo bf16 || echo f32)" $compile >"$work/torch" || code=$?
+        theirs=$(sed -n 's/.*"vjp_s": *\([0-9.e-]*\).*/\1/p' "$work/torch")
+        if ((code)) || [[ -z $theirs ]]; then
+          printf '%-24s %-8s %-9s %s\n' "$row" "$layout" "${compile:+yes}" "$(why "$code" "$work/error")"
+          status=1
+          continue
+        fi
+        theirs=$(calc "1000*$theirs/$batch" %.2f)
+        [[ $mine == - ]] || ! awk "BEGIN { exit !($theirs < $mine) }" || theirs="$theirs <"
+        printf '%-24s %-8s %-9s %9s %9s\n' "$row" "$layout" "${compile:+yes}" "$theirs" "$mine"
+      done
+    done
+  done
+}
+
+# golden holds results to PyTorch's, task by task.
+golden() {
+  printf '\nresults against PyTorch, float32 (golden vectors: 1e-4, trajectories: 1e-2)\n'
+  local package code
+  for package in prior sampler; do
+    code=0
+    (cd "$root/$package" && SPGD_TEST_DEVICE=$device within "$work/error" "$bin/$package.test" -test.run '^TestGoldenOnDevice$' -test.count=1 -test.timeout=0 -test.v >"$work/golden") || code=$?
+    sed -n "s|^ *--- PASS: TestGoldenOnDevice/\(.*\) (\(.*\))|$package: \1 met, \2|p; s|^ *--- FAIL: TestGoldenOnDevice/\(.*\) (\(.*\))|$package: \1 NOT MET, \2|p" "$work/golden"
+    if ((code == 124)); then
+      echo "$package: the others: $(why "$code" "$work/error")"
+      status=1
+    elif ((code)); then
+      grep -hE 'want at most|panic|error|Fatal|SIG' "$work/golden" "$work/error" | head -n 10
+      echo "$package: NOT MET (exit status $code)"
+      status=1
+    fi
+  done
+}
 
 # psnr A B
-psnr() { "$work/spgd" compare --json "$1" "$2" | sed -n 's/.*"psnr": *\([0-9.]*\).*/\1/p'; }
+psnr() { "$spgd" compare --json "$1" "$2" | sed -n 's/.*"psnr": *\([0-9.]*\).*/\1/p'; }
 
-[[ -n ${PHOTOS:-} ]] || exit "$status"
-prior=${PRIOR:-natural-small}
-printf '\nbf16 against f32, PSNR in dB, prior %s (bar: 0.05)\n' "$prior"
-printf '%-28s %-10s %8s %8s %8s\n' photo task f32 bf16 gain
-tasks=("sr --scale 4" "inpaint --mask random:0.8" "deblur --kernel gaussian:3")
-for photo in $(find "$PHOTOS" -name '*.png' | sort | head -n 6); do
-  for task in "${tasks[@]}"; do
+# photos restores photographs with both precisions, all of them at once.
+photos() {
+  [[ -n ${PHOTOS:-} ]] || return 0
+  local prior=${PRIOR:-natural-small} task flags photo name precision code list f32 bf16 gain mark
+  printf '\nbf16 against f32, PSNR in dB, prior %s (bar: 0.05)\n' "$prior"
+  printf '%-28s %-10s %8s %8s %8s\n' photo task f32 bf16 gain
+  mapfile -t list < <(find "$PHOTOS" -name '*.png' | sort | head -n 6)
+  for task in "sr --scale 4" "inpaint --mask random:0.8" "deblur --kernel gaussian:3"; do
     read -ra flags <<<"$task"
-    "$work/spgd" degrade --quiet --task "${flags[@]}" --noise 0.02 --seed 1 "$photo" -o "$work/y.safetensors" >/dev/null
+    rm -rf "$work/y" "$work/f32" "$work/bf16"
+    mkdir "$work/y"
+    for photo in "${list[@]}"; do
+      name=$(basename "$photo" .png)
+      "$spgd" degrade --quiet --task "${flags[@]}" --noise 0.02 --seed 1 "$photo" -o "$work/y/$name.safetensors" >/dev/null || status=1
+    done
     for precision in f32 bf16; do
-      if ! "$work/spgd" restore --quiet --device "$device" --precision "$precision" --prior "$prior" --seed 1 "$work/y.safetensors" -o "$work/$precision.png" >/dev/null 2>"$work/error"; then
-        printf '%-28s %-10s %s\n' "$(basename "$photo")" "${flags[0]}" "$(head -n 1 "$work/error")"
+      code=0
+      within "$work/error" "$spgd" restore --quiet --device "$device" --programs "$([[ $device == cpu ]] && echo auto || echo stage)" --precision "$precision" --prior "$prior" --seed 1 \
+        "$work/y" -o "$work/$precision/" >/dev/null || code=$?
+      if ((code)); then
+        unusable "$code"
+        printf '%-28s %-10s %s\n' "$precision" "${flags[0]}" "$(why "$code" "$work/error")"
         status=1
         continue 2
       fi
     done
-    f32=$(psnr "$photo" "$work/f32.png") bf16=$(psnr "$photo" "$work/bf16.png")
-    gain=$(calc "$bf16-$f32" %.3f)
-    mark=
-    awk "BEGIN { exit !($gain < -0.05) }" && mark=' NOT MET'
-    printf '%-28s %-10s %8.3f %8.3f %8s%s\n' "$(basename "$photo")" "${flags[0]}" "$f32" "$bf16" "$gain" "$mark"
+    for photo in "${list[@]}"; do
+      name=$(basename "$photo" .png)
+      f32=$(psnr "$photo" "$work/f32/$name.png") bf16=$(psnr "$photo" "$work/bf16/$name.png")
+      gain=$(calc "$bf16-$f32" %.3f)
+      mark=
+      awk "BEGIN { exit !($gain < -0.05 || $gain > 0.05) }" && mark=' NOT MET'
+      printf '%-28s %-10s %8.3f %8.3f %8s%s\n' "$name" "${flags[0]}" "$f32" "$bf16" "$gain" "$mark"
+    done
   done
+}
+
+for part in "${parts[@]}"; do
+  case $part in
+  stages) steps stage ;;
+  steps) [[ $device == cpu ]] || steps step ;;
+  golden) golden ;;
+  photos) photos ;;
+  evaluations) evaluations ;;
+  torch) compare_torch ;;
+  esac
 done
+printf '\n%d s\n' $((SECONDS - began))
 exit "$status"

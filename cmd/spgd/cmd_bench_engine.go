@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,7 +25,7 @@ type benchEngineOptions struct {
 	engineOptions
 	priorOptions
 	size, batch, runs int
-	step              bool
+	step, stepOnly    bool
 }
 
 // AddFlags adds them.
@@ -34,6 +35,7 @@ func (o *benchEngineOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.batch, "batch", 1, "`NUMBER` of images")
 	f.IntVar(&o.runs, "runs", 5, "`NUMBER` of timed runs, after one that is not timed")
 	f.BoolVar(&o.step, "step", false, "also time the warm-up step of SPGD, with all that it needs beside the network")
+	f.BoolVar(&o.stepOnly, "step-only", false, "time that alone, which spares the compiling of the evaluations")
 	o.engineOptions.AddFlags(f)
 	o.addDevice(f)
 }
@@ -54,7 +56,8 @@ second of vjp_s; peak_gflops what the processor does in registers; peak_bytes th
 memory of the process (0 where the system does not say). With --step, step_s is the time of one
 warm-up step of SPGD (forward, VJP, ADM, update and what the driver does), the mean over a run of
 as many outer steps as --runs, of 5 each, after one that compiles, which took step_compile_s;
-that run took run_s for its evaluations: --runs 100 is a restoration with --preset released. With an accelerator, device is its name and
+that run took run_s for its evaluations: --runs 100 is a restoration with --preset released. With --step-only the
+times of single evaluations are 0, and gflops is of step_s. With an accelerator, device is its name and
 device_bytes what its memory had more at the end than at the start, of all its users.
 
 ` + exitStatusHelp(exitCheckpoint, exitMemory, exitOutput, exitDevice, exitInterrupted),
@@ -118,6 +121,7 @@ func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, prio
 	if o.size < 1 || o.batch < 1 || o.runs < 1 {
 		return usagef("--size %d, --batch %d, --runs %d: all must be at least 1", o.size, o.batch, o.runs)
 	}
+	o.step = o.step || o.stepOnly
 	if o.programs != programsAuto && !o.step {
 		return usagef("--programs is for --step")
 	}
@@ -141,14 +145,19 @@ func runBenchEngine(ctx context.Context, c *console, o *benchEngineOptions, prio
 	if err := e.Share(m.Weights()...); err != nil {
 		return err
 	}
-	t, err := timeEngine(ctx, e, m, o)
-	if err != nil {
-		return err
+	t := newEngineTimes(e, m, o)
+	if !o.stepOnly {
+		if err := t.timeEvaluations(ctx, e, m, o); err != nil {
+			return err
+		}
 	}
 	if o.step {
 		if err := t.timeStep(ctx, e, m, o); err != nil {
 			return err
 		}
+	}
+	if err := t.rate(e, m); err != nil {
+		return err
 	}
 	if a := e.Accelerator(); a != nil {
 		t.Device, t.DeviceBytes = a.Name, usedMemory()-before
@@ -166,8 +175,11 @@ func (t *engineTimes) text() string {
 		where = t.Device
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %d x %dx%d, %s, %s\nforward        %8.3f s (fastest %.3f)\nforward + VJP  %8.3f s (fastest %.3f)\ncompile        %8.3f s\n",
-		t.Prior, t.Batch, t.Size, t.Size, t.Precision, where, t.Forward, t.ForwardMin, t.VJP, t.VJPMin, t.Compile)
+	fmt.Fprintf(&b, "%s, %d x %dx%d, %s, %s\n", t.Prior, t.Batch, t.Size, t.Size, t.Precision, where)
+	if t.VJP > 0 {
+		fmt.Fprintf(&b, "forward        %8.3f s (fastest %.3f)\nforward + VJP  %8.3f s (fastest %.3f)\ncompile        %8.3f s\n",
+			t.Forward, t.ForwardMin, t.VJP, t.VJPMin, t.Compile)
+	}
 	if t.Step > 0 {
 		fmt.Fprintf(&b, "step of SPGD   %8.3f s (compiled in %.3f, %d in %.3f)\n", t.Step, t.StepCompile, t.Evaluations, t.Run)
 	}
@@ -182,8 +194,25 @@ func (t *engineTimes) text() string {
 	return b.String()
 }
 
-// timeEngine compiles and runs both programs in turn.
-func timeEngine(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchEngineOptions) (*engineTimes, error) {
+// newEngineTimes says what is to be timed.
+func newEngineTimes(e *engine.Engine, m *prior.Model, o *benchEngineOptions) *engineTimes {
+	r := o.record(e)
+	return &engineTimes{Prior: m.Name(), ISA: r.ISA, Precision: r.Precision, Threads: r.Threads, Size: o.size, Batch: o.batch, Runs: o.runs}
+}
+
+// rate says how fast the arithmetic was, and what memory it took.
+func (t *engineTimes) rate(e *engine.Engine, m *prior.Model) (err error) {
+	config := m.Config()
+	t.GFLOPS = 2 * config.GFLOP(t.Size, t.Size) * float64(t.Batch) / cmp.Or(t.VJP, t.Step) // the VJP repeats the forward's products
+	if b, ok := e.Backend().(*cpu.Backend); ok {
+		t.PeakGFLOPS, err = b.PeakGFLOPS(200 * time.Millisecond)
+	}
+	t.PeakBytes = peakBytes()
+	return err
+}
+
+// timeEvaluations compiles and runs both programs in turn.
+func (t *engineTimes) timeEvaluations(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchEngineOptions) error {
 	image, sigma := shapes.Make(dtypes.Float32, o.batch, o.size, o.size, m.Channels()), shapes.Make(dtypes.Float32, o.batch)
 	in := []shapes.Shape{image, image, sigma}
 	for _, w := range m.Weights() {
@@ -194,20 +223,16 @@ func timeEngine(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchE
 		return []*graph.Node{m.Denoise(in[3:], in[0], in[2])}
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	vjp, err := e.Compile("forward and VJP", in, func(in []*graph.Node) []*graph.Node {
 		x0hat := m.Denoise(in[3:], in[0], in[2])
 		return []*graph.Node{x0hat, graph.Gradient(graph.ReduceAllSum(graph.Mul(x0hat, in[1])), in[0])[0]}
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r := o.record(e)
-	t := &engineTimes{
-		Prior: m.Name(), ISA: r.ISA, Precision: r.Precision, Threads: r.Threads, Size: o.size, Batch: o.batch, Runs: o.runs,
-		Compile: time.Since(start).Seconds(),
-	}
+	t.Compile = time.Since(start).Seconds()
 
 	noise := func(step uint32) *tensors.Tensor {
 		a := make([]float32, image.Size())
@@ -241,7 +266,7 @@ func timeEngine(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchE
 		for _, p := range []*engine.Program{forward, vjp} {
 			d, err := run(p)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if i > 0 {
 				times[p] = append(times[p], d)
@@ -252,15 +277,7 @@ func timeEngine(ctx context.Context, e *engine.Engine, m *prior.Model, o *benchE
 	}
 	t.Forward, t.ForwardMin = median(times[forward])
 	t.VJP, t.VJPMin = median(times[vjp])
-	config := m.Config()
-	t.GFLOPS = 2 * config.GFLOP(o.size, o.size) * float64(o.batch) / t.VJP // the VJP repeats the forward's products
-	if b, ok := e.Backend().(*cpu.Backend); ok {
-		if t.PeakGFLOPS, err = b.PeakGFLOPS(200 * time.Millisecond); err != nil {
-			return nil, err
-		}
-	}
-	t.PeakBytes = peakBytes()
-	return t, nil
+	return nil
 }
 
 // median returns the median and the least of x, which it sorts.

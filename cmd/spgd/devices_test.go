@@ -118,4 +118,12 @@ func TestBenchEngineStep(t *testing.T) {
 	if !(got.Step > 0 && got.StepCompile > 0 && got.Run > 9*got.Step) || got.Evaluations != 10 || !strings.Contains(got.Device, "fake device") || got.Precision != "f32" || got.ISA != "" {
 		t.Errorf("%+v", got)
 	}
+	var alone engineTimes
+	compiled := len(pjrttest.Programs())
+	if err := json.Unmarshal([]byte(mustRun(t, "bench", "engine", "--device", device, "--size", "16", "--batch", "2", "--runs", "1", "--step-only", "--json", "--quiet")), &alone); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(pjrttest.Programs()) - compiled; n != 1 || alone.VJP != 0 || !(alone.Step > 0 && alone.GFLOPS > 0) {
+		t.Errorf("with %d programs compiled: %+v", n, alone)
+	}
 }
