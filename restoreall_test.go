@@ -14,13 +14,13 @@ import (
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
-// allOf are measurements of two operators and two noise levels, in no order.
+// allOf are measurements of two operators and three noise levels, in no order. With the highest, runs end earlier.
 func allOf(t *testing.T, e *engine.Engine) (ms []*measurement.Measurement) {
 	t.Helper()
 	for i, c := range []struct {
 		mask  string
 		sigma float64
-	}{{"random:0.5", 0.05}, {"box:4", 0.05}, {"random:0.5", 0.05}, {"random:0.5", 0.1}, {"box:4", 0.05}, {"random:0.5", 0.05}} {
+	}{{"random:0.5", 0.05}, {"box:4", 0.05}, {"random:0.5", 0.05}, {"random:0.5", 0.1}, {"box:4", 0.05}, {"random:0.5", 0.02}} {
 		img := imageio.New(16, 16, 3)
 		for k := range img.Pix {
 			img.Pix[k] = float32(k%(17+i))/8 - 1
@@ -121,6 +121,28 @@ func TestRestoreAll(t *testing.T) {
 	if err != nil || len(padded) != 1 || !slices.Equal(padded[0].Images[0].Pix, single.Images[0].Pix) {
 		t.Errorf("one in a batch of two: %d results, %v, another than alone", len(padded), err)
 	}
+	// Of another noise they are the same up to rounding, if the levels are.
+	mixed, err := r.RestoreBatch(ctx, []*measurement.Measurement{ms[0], ms[5]}, s, Options{Seed: 4}, Batch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := r.Restore(ctx, ms[5], s, Options{Seed: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := *ms[5]
+	wrong.Noise = ms[0].Noise
+	if as, err := r.Restore(ctx, &wrong, s, Options{Seed: 4}); err != nil || apart(as, other) < 1e-2 {
+		t.Fatalf("the noise is of no matter, %v", err)
+	}
+	for i, want := range []*Result{single, other} {
+		if worst := apart(mixed[i], want); worst > 1e-4 || mixed[i].Settings != want.Settings {
+			t.Errorf("measurement %d of two with other noise differs by %g, settings %+v, want %+v", i, worst, mixed[i].Settings, want.Settings)
+		}
+	}
+	if Together(ms[0], ms[3], s, Options{}) || Together(ms[0], ms[5], s, Options{Tile: 16}) || Together(ms[0], ms[5], s, Options{Method: "dps"}) || Together(ms[0], ms[1], s, Options{}) {
+		t.Error("measurements are together that have other levels, tiles, another method or operator")
+	}
 	two := *ms[0]
 	two.Y = append(slices.Clone(two.Y), two.Y...)
 	if _, err := r.RestoreAll(ctx, []*measurement.Measurement{&two}, s, Options{}, 0); !errors.Is(err, ErrProblem) {
@@ -128,7 +150,15 @@ func TestRestoreAll(t *testing.T) {
 	}
 }
 
-// On a device they are one batch for each operator and noise, smaller for want of memory, and the CPU's results up
+// apart is how far the first images of two results are apart.
+func apart(a, b *Result) (worst float32) {
+	for k, v := range a.Images[0].Pix {
+		worst = max(worst, v-b.Images[0].Pix[k], b.Images[0].Pix[k]-v)
+	}
+	return worst
+}
+
+// On a device they are one batch for each operator and levels, smaller for want of memory, and the CPU's results up
 // to rounding.
 func TestRestoreAllOnDevice(t *testing.T) {
 	ctx := context.Background()
@@ -172,11 +202,7 @@ func TestRestoreAllOnDevice(t *testing.T) {
 	}
 	for _, got := range results[1:] {
 		for i, want := range results[0] {
-			worst := float32(0)
-			for k, v := range want.Images[0].Pix {
-				worst = max(worst, v-got[i].Images[0].Pix[k], got[i].Images[0].Pix[k]-v)
-			}
-			if worst > 1e-3 {
+			if worst := apart(got[i], want); worst > 1e-3 {
 				t.Errorf("measurement %d differs by %g", i, worst)
 			}
 		}

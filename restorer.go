@@ -42,6 +42,11 @@ func NewRestorer(e *engine.Engine, d prior.Denoiser) *Restorer {
 
 // Restore is the function Restore on the Restorer's engine, with its prior.
 func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Settings, o Options) (*Result, error) {
+	return r.restore(ctx, m, s, o, nil)
+}
+
+// restore is Restore for images that have noise of their own, if that is not nil.
+func (r *Restorer) restore(ctx context.Context, m *measurement.Measurement, s Settings, o Options, sigmaY []float64) (*Result, error) {
 	method, s, err := restoration(m, s, o)
 	if err != nil {
 		return nil, err
@@ -70,7 +75,7 @@ func (r *Restorer) Restore(ctx context.Context, m *measurement.Measurement, s Se
 		}
 	}
 	run, err := driver.Run(ctx, method, sampler.Job{
-		Y: y, Seed: o.Seed, Images: o.Images, Samples: samples, Progress: o.Progress, Observers: o.Observers, Resume: o.Resume,
+		Y: y, SigmaY: sigmaY, Seed: o.Seed, Images: o.Images, Samples: samples, Progress: o.Progress, Observers: o.Observers, Resume: o.Resume,
 	})
 	if err != nil {
 		return nil, err

@@ -157,16 +157,21 @@ func Restore(ctx context.Context, e *engine.Engine, d prior.Denoiser, m *measure
 	return r.Restore(ctx, m, s, o)
 }
 
+// problemOf is what methods learn of a measurement.
+func problemOf(m *measurement.Measurement) sampler.Problem {
+	return sampler.Problem{Operator: m.Operator, SigmaY: m.Noise.Sigma}
+}
+
 // restoration is the method that the options name, and its settings if it is SPGD.
 func restoration(m *measurement.Measurement, s Settings, o Options) (sampler.Sampler, Settings, error) {
 	if o.Method != "" {
-		method, err := sampler.New(o.Method, sampler.Problem{Operator: m.Operator, SigmaY: m.Noise.Sigma}, o.Set)
+		method, err := sampler.New(o.Method, problemOf(m), o.Set)
 		return method, Settings{}, err
 	}
 	if len(o.Set) > 0 {
 		return nil, s, fmt.Errorf("spgd: %w: settings of a method that is not named", ErrSettings)
 	}
-	s = s.For(sampler.Problem{Operator: m.Operator, SigmaY: m.Noise.Sigma})
+	s = s.For(problemOf(m))
 	return sampler.SPGD{Settings: s}, s, s.Validate()
 }
 

@@ -42,7 +42,7 @@ func (d *Derivative) Apply(w *graph.Node) *graph.Node {
 	return graph.Mul(graph.Sub(ahead, behind), graph.MulScalar(length, 1/(2*differenceStep)))
 }
 
-// SolveNormal builds (A'^T A' + rho I)^-1 A'^T y for y of [N,h,w,c] and a scalar rho > 0, by a number of
+// SolveNormal builds (A'^T A' + rho I)^-1 A'^T y for y of [N,h,w,c] and rho > 0 as of Solve, by a number of
 // steps of conjugate gradients: the step from x that explains y best if steps cost rho of their squared length.
 func (d *Derivative) SolveNormal(y, rho *graph.Node, steps int) *graph.Node {
 	return ConjugateGradients(func(p *graph.Node) *graph.Node {

@@ -48,6 +48,7 @@ const autoSigmaMax = 1
 // problem is what AutoStep takes from the problem, see Settings.For.
 type autoProblem struct {
 	sigmaY   float64 // noise of y
+	own      bool    // of every image its own, see Job.SigmaY
 	floor    float64 // smallest regularisation of A A^T, see pinvScale
 	linear   bool
 	estimate bool    // the run starts from an estimate
@@ -79,7 +80,7 @@ func (s Settings) For(p Problem) Settings {
 		s.auto.estimate, s.auto.searched = hasEstimate(p.Operator)
 		s.auto.entries, s.auto.largest = operator.Entries(p.Operator), largest(p.Operator)
 		s.auto.measured[0], s.auto.measured[1], s.auto.measured[2] = p.Operator.MeasurementSize()
-		s.auto.sigmaY = max(p.SigmaY, smallestNoise*math.Sqrt(largest(p.Operator)))
+		s.auto.sigmaY = s.leastNoise(p.SigmaY)
 		if !(s.Steps > 0 && s.SigmaMin > 0 && s.SigmaMax > s.SigmaMin) {
 			break // for Validate to refuse
 		}
@@ -113,6 +114,9 @@ func (s SPGD) StateShape(name string, x shapes.Shape) shapes.Shape {
 		m := s.auto.measured
 		return shapes.Make(x.DType, x.Dimensions[0], m[0], m[1], m[2])
 	}
+	if name == ownNoise {
+		return shapes.Make(x.DType, x.Dimensions[0], 1, 1, 1)
+	}
 	return x
 }
 
@@ -121,30 +125,33 @@ func (s SPGD) autoStages() []Stage {
 	if s.auto.same {
 		return []Stage{autoFresh, autoSame}
 	}
-	warmup := autoWarmup
+	warmup, agree := autoWarmup, autoAgree
 	warmup.Inverse = s.auto.linear
+	start := autoStart
+	if s.auto.own {
+		warmup, start, agree = warmup.withOwnNoise(), start.withOwnNoise(), agree.withOwnNoise()
+	}
 	stages := append(s.likelihood(warmup), autoFresh, autoStale)
 	if s.auto.estimate && !s.auto.searched {
-		start := autoStart
 		if s.auto.linear { // it takes memory for conjugate gradients, and none to spare
 			start.Spent = []string{StateX0hat}
 		}
 		stages = append(stages, start)
 	}
 	if s.auto.linear {
-		stages = append(stages, autoAgree)
+		stages = append(stages, agree)
 	}
 	return stages
 }
 
-// autoWarmup is one likelihood step; "step" is r^2, "noise" sigma_y^2.
+// autoWarmup is one likelihood step; "step" is r^2, "noise" sigma_y^2 or, where images have their own, its least.
 var autoWarmup = Stage{
 	Name:    "auto warm-up",
 	State:   []string{StateX, momentum, push, dual},
 	Scalars: []string{"sigma", "step", "beta", "pixel", "keep", "noise"},
 	Cost:    Cost{VJPs: 1},
 	Build: func(b *Builder) {
-		x, step, noise := b.State(StateX), b.Scalar("step"), b.Scalar("noise")
+		x, step, noise := b.State(StateX), b.Scalar("step"), b.atLeast("noise")
 		x0hat := b.Denoise(x, b.Scalar("sigma"))
 		ax := b.Apply(x0hat)
 		b.Report(reportLoss, b.Hold(b.misfit(x0hat)))
@@ -228,6 +235,12 @@ func renoise(b *Builder, d *Node) {
 // autoStep runs outer step k.
 func (s SPGD) autoStep(r *Run) error {
 	sigma, noise := r.Sigma(), s.auto.sigmaY*s.auto.sigmaY
+	if s.auto.own {
+		noise = 0
+		if err := s.giveNoise(r); err != nil {
+			return err
+		}
+	}
 	step := 2 * sigma * sigma / (1 + sigma*sigma)
 	next, kept := s.transition(sigma, r.SigmaNext())
 	in := Scalars{"sigma": sigma, "next": next, "kept": kept, "noise": max(noise, s.auto.floor*step), "step": step}

@@ -18,7 +18,10 @@ var autoAgree = Stage{
 	Name: "auto agree", State: []string{StateX}, Scalars: []string{"noise", "entries", "largest"}, Inverse: true,
 	Fresh: shared, Spent: []string{mean},
 	Build: func(b *Builder) {
-		x, noise := b.State(StateX), b.Scalar("noise")
+		x, noise := b.State(StateX), b.atLeast("noise")
+		if noise.Rank() > 0 {
+			noise = graph.Reshape(noise, noise.Shape().Dimensions[0])
+		}
 		excess := graph.Sub(graph.Div(b.misfit(x), b.Scalar("entries")), noise)
 		spread := graph.Div(graph.MaxScalar(excess, 0), b.Scalar("largest"))
 		some := graph.ConvertDType(graph.GreaterThan(spread, graph.ZerosLike(spread)), x.DType())

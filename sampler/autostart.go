@@ -30,7 +30,11 @@ const (
 var autoStart = Stage{
 	Name: "auto start", State: []string{StateX}, Scalars: []string{"lambda", "noise"}, First: true,
 	Build: func(b *Builder) {
-		estimate := b.estimate(b.Scalar("lambda"))
+		lambda := b.Scalar("lambda")
+		if own, ok := b.state[ownNoise]; ok {
+			lambda = graph.MulScalar(own, 1/(gradientSpread*gradientSpread))
+		}
+		estimate := b.estimate(lambda)
 		b.SetState(StateX0hat, estimate)
 		b.SetState(StateX, graph.Add(estimate, graph.Mul(b.Scalar("noise"), b.State(StateX))))
 	},

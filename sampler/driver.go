@@ -187,6 +187,9 @@ type Job struct {
 	// to N-1. An image restored alone under its index gives what it gives in a batch.
 	Seed   uint64
 	Images []uint32
+	// SigmaY, if not nil, is the noise of every measurement, where it is not the one that the settings know: for SPGD with
+	// AutoStep and images whole, with settings that are the same up to that, see SameLevels.
+	SigmaY []float64
 	// Samples asks for several restorations of every measurement; the zero value for one.
 	Samples Samples
 	// XStart is the starting state at the first noise level, [N,H,W,C] of the operator's image
@@ -262,6 +265,11 @@ func (d *Driver) Run(ctx context.Context, s Sampler, j Job) (*Result, error) {
 	n, err := d.validate(j)
 	if err != nil {
 		return nil, err
+	}
+	if j.SigmaY != nil {
+		if s, err = d.withOwnNoise(s, j.SigmaY, n); err != nil {
+			return nil, err
+		}
 	}
 	c, err := newCourse(d, s, j, n)
 	if err != nil {

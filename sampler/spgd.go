@@ -52,6 +52,9 @@ func (s SPGD) State() []string {
 	if s.automatic() {
 		names = append(names, dual, mean, level)
 	}
+	if s.auto.own {
+		names = append(names, ownNoise)
+	}
 	return names
 }
 
@@ -78,8 +81,8 @@ func (s SPGD) Spared() (state, reports []string) {
 	return state, reports
 }
 
-// Scratch lists what a level begins anew.
-func (SPGD) Scratch() []string { return []string{momentum, push, direction, dual, level} }
+// Scratch lists what a level begins anew, or a run.
+func (SPGD) Scratch() []string { return []string{momentum, push, direction, dual, level, ownNoise} }
 
 // denoise is the stage of the denoise step.
 func (s SPGD) denoise() Stage {

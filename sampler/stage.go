@@ -78,7 +78,7 @@ func (st Stage) label() string { return cmp.Or(st.of, st.Name) }
 // part is the stage as the j-th of n runs on end: the first finds nothing in the state that they share, and the last
 // leaves nothing there; what is for later stages only the last leaves behind.
 func (st Stage) part(j, n int, shared, later []string) Stage {
-	st.of = st.Name
+	st.of = cmp.Or(st.of, st.Name)
 	first, last := j == 0, j == n-1
 	switch {
 	case first && last:

@@ -3,6 +3,7 @@ package main
 import (
 	"reflect"
 
+	"github.com/seed-0f004ec9/spgd"
 	"github.com/seed-0f004ec9/spgd/sampler"
 )
 
@@ -95,6 +96,6 @@ func (r *restoration) likewise(other *restoration) bool {
 	a, b := &r.options, &other.options
 	return r.record.Tiles == nil && other.record.Tiles == nil && a.Tile == b.Tile && a.Seed == b.Seed &&
 		a.Samples == b.Samples && a.Starts == b.Starts && (a.Images == nil) == (b.Images == nil) &&
-		reflect.DeepEqual(r.settings, other.settings) && a.Method == b.Method && reflect.DeepEqual(a.Set, b.Set) &&
-		r.problem.Like(other.problem.Measurement)
+		sampler.SameLevels(r.settings, other.settings) && a.Method == b.Method && reflect.DeepEqual(a.Set, b.Set) &&
+		spgd.Together(r.problem.Measurement, other.problem.Measurement, r.settings, *a)
 }

@@ -131,9 +131,9 @@ those on the command line are for the pictures that do not say otherwise, and a 
 or method of its own takes none of the settings of another. Paths start from the folder of FILE.
 
 Several small pictures are restored at once on a processor with enough cores, which --jobs sets; it
-changes no result. On an accelerator (--device), pictures of one size, task, noise and setting are
-restored as batches, of --jobs pictures at most: the results differ by rounding, and OUT records the
-size of its batch. Errors and checkpoints are those of each picture for itself.
+changes no result. On an accelerator (--device), pictures of one size, task, noise (low noise that is estimated
+may differ) and setting are restored as batches, of --jobs pictures at most: the results differ by rounding,
+and OUT records the size of its batch. Errors and checkpoints are those of each picture for itself.
 
 ` + resumeHelp + `
 ` + exitStatusHelp(exitInput, exitCheckpoint, exitMemory, exitDiverged, exitOutput, exitDifferent, exitSome, exitDevice, exitInterrupted),
