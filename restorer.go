@@ -20,7 +20,7 @@ import (
 const keptDrivers = 2
 
 // Restorer restores one measurement after the other on an engine. It keeps what it has compiled for
-// the operators it has seen last, so that pictures of one size and task are compiled for once. It is
+// the operators it has seen last, so that pictures of one size and task are compiled for once, whatever their masks. It is
 // for use by one goroutine at a time.
 type Restorer struct {
 	engine   *engine.Engine
@@ -135,10 +135,16 @@ func (r *Restorer) Fit(m *measurement.Measurement, s Settings, o Options, budget
 	return t.Side, bytes + held, err
 }
 
-// driver returns the driver of an operator, tiles and a form of programs, a new one if need be.
+// driver returns a driver for an operator, tiles and a form of programs, a new one if need be.
 func (r *Restorer) driver(op operator.Operator, t sampler.Tiles, p sampler.Programs) (*sampler.Driver, error) {
 	for i, k := range r.drivers {
-		if k.tiles == t && k.programs == p && operator.Equal(k.operator, op) {
+		if k.tiles == t && k.programs == p && operator.SamePrograms(k.operator, op) {
+			if !operator.Equal(k.operator, op) {
+				if err := k.SetOperator(op); err != nil {
+					return nil, err
+				}
+				k.operator = op
+			}
 			r.drivers = append(append(r.drivers[:i], r.drivers[i+1:]...), k)
 			return k.Driver, nil
 		}

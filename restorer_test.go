@@ -14,7 +14,7 @@ import (
 )
 
 // TestRestorer: whatever a Restorer has done before, it gives what Restore gives, and it compiles
-// nothing for an operator that it has seen among the last ones.
+// nothing for an operator that it has seen among the last ones, nor for another mask.
 func TestRestorer(t *testing.T) {
 	ctx := context.Background()
 	e, err := engine.New(engine.Options{})
@@ -41,10 +41,11 @@ func TestRestorer(t *testing.T) {
 	a := problem(masked, 16, 1)
 	b := problem(masked, 16, 2) // another mask under the same name
 	c := problem(operator.Task{Name: operator.TaskDenoise}, 24, 3)
+	d := problem(masked, 24, 1)
 	s := DefaultSettings()
 	s.Steps, s.Warmup, s.SigmaMax = 2, 1, 1
 	want := map[*measurement.Measurement][]float32{}
-	for _, m := range []*measurement.Measurement{a, b, c} {
+	for _, m := range []*measurement.Measurement{a, b, c, d} {
 		res, err := Restore(ctx, e, p, m, s, Options{Seed: 9})
 		if err != nil {
 			t.Fatal(err)
@@ -60,7 +61,7 @@ func TestRestorer(t *testing.T) {
 	for i, step := range []struct {
 		m       *measurement.Measurement
 		drivers int // that were made in all
-	}{{a, 1}, {a, 1}, {b, 2}, {a, 2}, {b, 2}, {c, 3}, {b, 3}, {a, 4}, {b, 4}} {
+	}{{a, 1}, {a, 1}, {b, 1}, {a, 1}, {c, 2}, {b, 2}, {a, 2}, {d, 3}, {b, 3}, {c, 4}, {d, 5}, {c, 5}} {
 		res, err := r.Restore(ctx, step.m, s, Options{Seed: 9})
 		if err != nil {
 			t.Fatal(err)

@@ -38,6 +38,7 @@ type Engine struct {
 	precision   string    // of the accelerator
 	accelerator *xla.Info // nil for the CPU
 	fallback    error     // why the device auto came to be the CPU
+	kept        []keptProgram
 }
 
 // New starts an engine on a device. The errors for accelerators are those of xla.Open and xla.Search.
@@ -80,6 +81,10 @@ func (e *Engine) KnowsMemory() bool {
 // Close releases the backend. Tensors that live on it alone become invalid.
 func (e *Engine) Close() {
 	clear(e.standIns)
+	for _, k := range e.kept {
+		k.Close()
+	}
+	e.kept = nil
 	e.backend.Finalize()
 }
 

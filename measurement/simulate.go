@@ -42,13 +42,13 @@ func apply(ctx context.Context, e *engine.Engine, images []*imageio.Image, op op
 	}
 	h, w := op.ImageSize()
 	in := append([]shapes.Shape{shapes.Make(dtypes.Float32, 1, h, w, 3)}, operator.DataShapes(op)...)
-	program, err := e.Compile("measure "+op.Name(), in, func(in []*graph.Node) []*graph.Node {
+	program, done, err := e.Kept(op, sameMeasure, "measure "+op.Name(), in, func(in []*graph.Node) []*graph.Node {
 		return []*graph.Node{graph.Identity(op.Apply(in[1:], in[0]))}
 	})
 	if err != nil {
 		return fmt.Errorf("measurement: %w", err)
 	}
-	defer program.Close()
+	defer done()
 	if err := e.Share(op.Data()...); err != nil {
 		return fmt.Errorf("measurement: %w", err)
 	}
@@ -81,6 +81,11 @@ func apply(ctx context.Context, e *engine.Engine, images []*imageio.Image, op op
 		}
 	}
 	return nil
+}
+
+// sameMeasure says whether one program measures by either of two operators.
+func sameMeasure(a, b any) bool {
+	return operator.SamePrograms(a.(operator.Operator), b.(operator.Operator))
 }
 
 // checkChannels says what is wrong with a picture's channels, as an ErrPicture.

@@ -31,6 +31,10 @@ func TestEqual(t *testing.T) {
 		func() Operator { return make(Task{Name: "denoise"}, 24, 32, 1) },
 		func() Operator { return make(Task{Name: "hdr"}, 24, 32, 1) },
 	}
+	other := must(NewInpaint("", 32, 24, must(RandomMask(32, 24, 0.5, 1))(t)))(t)
+	if SamePrograms(other, operators[0]()) || SamePrograms(operators[0](), other) {
+		t.Error("masks of two sizes have the same programs")
+	}
 	for i, a := range operators {
 		if same := a(); !Equal(same, same) {
 			t.Errorf("%s does not equal itself", same.Name())
@@ -38,6 +42,9 @@ func TestEqual(t *testing.T) {
 		for j, b := range operators {
 			if got := Equal(a(), b()); got != (i == j) {
 				t.Errorf("%s and %s (%d, %d): equal is %v", a().Name(), b().Name(), i, j, got)
+			}
+			if got, want := SamePrograms(a(), b()), i == j || max(i, j) < 4; got != want { // masks
+				t.Errorf("%s and %s (%d, %d): same programs is %v", a().Name(), b().Name(), i, j, got)
 			}
 		}
 	}

@@ -154,6 +154,19 @@ func NewDriver(e *engine.Engine, d prior.Denoiser, op operator.Operator, options
 	return dr, err
 }
 
+// SetOperator gives the driver another operator, for its next run: one with operator.SamePrograms as its own, for which what
+// is compiled serves. Another is an ErrProblem.
+func (d *Driver) SetOperator(op operator.Operator) error {
+	if !operator.SamePrograms(d.operator, op) {
+		return fmt.Errorf("sampler: %w: programs of the operator %s do not serve %s", ErrProblem, d.operator.Name(), op.Name())
+	}
+	if err := d.engine.Share(op.Data()...); err != nil {
+		return fmt.Errorf("sampler: %w", err)
+	}
+	d.operator, d.inverse = op, nil
+	return nil
+}
+
 // Tiling is how the images are cut into tiles, nil if they stay whole.
 func (d *Driver) Tiling() *prior.Tiling {
 	if d.tiler == nil {

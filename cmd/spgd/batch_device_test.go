@@ -231,3 +231,34 @@ func TestFolderOnDeviceInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// TestFolderOnDeviceMasks: pictures that differ in their masks are restored by the programs of one.
+func TestFolderOnDeviceMasks(t *testing.T) {
+	dir, args := deviceFolder(t, 3)
+	args = args[:len(args)-1]
+	compiled := func(lines int) int {
+		t.Helper()
+		var text []byte
+		for i := range lines {
+			text = fmt.Appendf(text, "{\"input\": %q, \"seed\": %d}\n", filepath.Join(dir, fmt.Sprintf("in%d.png", i)), i)
+		}
+		manifest, out := filepath.Join(t.TempDir(), "jobs.jsonl"), t.TempDir()
+		writeBytes(t, manifest, text)
+		before := len(pjrttest.Programs())
+		mustRun(t, append(args, "--manifest", manifest, "-o", out, "-q")...)
+		n := len(pjrttest.Programs()) - before
+		for i := range lines {
+			name := fmt.Sprintf("in%d.png", i)
+			alone := filepath.Join(t.TempDir(), name)
+			mustRun(t, append(args, "--seed", fmt.Sprint(i), filepath.Join(dir, name), "-o", alone, "-q")...)
+			if worst := levels(t, alone, filepath.Join(out, name)); worst > 0 {
+				t.Errorf("%s differs by %g levels from the one restored alone", name, worst)
+			}
+		}
+		return n
+	}
+	one, three := compiled(1), compiled(3)
+	if one != 4 || three != one { // for the start, the steps, the end and the residual
+		t.Errorf("%d programs were compiled for one mask and %d for three, want 4", one, three)
+	}
+}

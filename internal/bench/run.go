@@ -132,7 +132,7 @@ func (r *Runner) Run(ctx context.Context, p *Plan) error {
 }
 
 // workbench holds what cells that follow one another share: the driver with its compiled programs
-// while the operator is the same, and the measurement while image, task and seed are.
+// while the operator is the same or another mask, and the measurement while image, task and seed are.
 type workbench struct {
 	driver      *sampler.Driver
 	operator    operator.Operator
@@ -158,13 +158,15 @@ func (b *workbench) prepare(ctx context.Context, r *Runner, at place, draw uint6
 		key = fmt.Sprint(key, " ", draw)
 	}
 	if key != b.operatorKey || b.driver == nil {
-		b.close()
 		size := at.image.Pixels.Height
 		if b.operator, _, err = operator.Build(at.task.Task, size, size, draw, operator.Files{}); err != nil {
 			return err
 		}
-		if b.driver, err = sampler.NewDriver(r.Engine, r.Prior, b.operator, sampler.WithTiles(sampler.Tiles{Side: r.Base.Tile}), sampler.WithPrograms(r.Base.Programs)); err != nil {
-			return err
+		if b.driver == nil || b.driver.SetOperator(b.operator) != nil {
+			b.close()
+			if b.driver, err = sampler.NewDriver(r.Engine, r.Prior, b.operator, sampler.WithTiles(sampler.Tiles{Side: r.Base.Tile}), sampler.WithPrograms(r.Base.Programs)); err != nil {
+				return err
+			}
 		}
 		b.operatorKey = key
 	}

@@ -109,11 +109,14 @@ func (r *Runner) Run(ctx context.Context, s *Study, img *imageio.Image, task ben
 			return err
 		}
 		if i == 0 || task.Drawn() { // a driver is for one operator
-			if driver != nil {
+			if driver != nil && driver.SetOperator(op) != nil { // what is compiled does not serve it
 				driver.Close()
+				driver = nil
 			}
-			if driver, err = sampler.NewDriver(r.Engine, r.Prior, op, sampler.WithPrograms(r.Programs)); err != nil {
-				return err
+			if driver == nil {
+				if driver, err = sampler.NewDriver(r.Engine, r.Prior, op, sampler.WithPrograms(r.Programs)); err != nil {
+					return err
+				}
 			}
 		}
 		m, err := measurement.Simulate(ctx, r.Engine, []*imageio.Image{img}, op, task.Task, task.Noise, seed)
