@@ -8,14 +8,20 @@ import (
 
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
+	"github.com/seed-0f004ec9/spgd/engine"
 	"github.com/seed-0f004ec9/spgd/operator"
 	"github.com/seed-0f004ec9/spgd/prior"
 )
 
-// Images of one batch that differ in their noise are restored as each is alone up to rounding, which little noise amplifies, whatever the operator, the programs and the
-// device, and one goes on alone from the checkpoint of the batch.
-func TestOwnNoise(t *testing.T) {
-	const side = 32
+// Images of one batch that differ in their noise are restored as each is alone up to rounding, which little noise
+// amplifies, whatever the operator and the programs, and one goes on alone from the checkpoint of the batch.
+func TestOwnNoise(t *testing.T) { testOwnNoise(t, newEngine(t), ProgramsStage, ProgramsStep) }
+
+// So they are on a device.
+func TestOwnNoiseOnDevice(t *testing.T) { testOwnNoise(t, openPlugin(t), ProgramsAuto) }
+
+func testOwnNoise(t *testing.T, e *engine.Engine, forms ...Programs) {
+	const side = 16
 	keep := make([]bool, side*side)
 	for i := range keep {
 		keep[i] = i*7%5 < 2
@@ -41,7 +47,7 @@ func TestOwnNoise(t *testing.T) {
 		t.Fatal(err)
 	}
 	noise := []float64{0.02, 0.05, 0} // the last counts as 0.001
-	cpu, device := newEngine(t), openPlugin(t)
+	cpu := newEngine(t)
 	for name, op := range map[string]operator.Operator{"mask": masked, "blur": blurred, "saturation": saturated} {
 		t.Run(name, func(t *testing.T) {
 			h, w, c := op.MeasurementSize()
@@ -56,15 +62,15 @@ func TestOwnNoise(t *testing.T) {
 				return job
 			}
 			settings := func(sigma float64) SPGD { return SPGD{autoSettings(Problem{op, sigma}, 4, 2)} }
-			driver := func(options ...Option) *Driver {
-				d, err := NewDriver(cpu, smooth, op, options...)
+			driver := func(e *engine.Engine, form Programs) *Driver {
+				d, err := NewDriver(e, smooth, op, WithPrograms(form))
 				if err != nil {
 					t.Fatal(err)
 				}
 				t.Cleanup(d.Close)
 				return d
 			}
-			d := driver()
+			d := driver(cpu, ProgramsAuto)
 			var want []*Result
 			for i, sigma := range noise {
 				want = append(want, mustRun(t, d, settings(sigma), of(i)))
@@ -73,12 +79,8 @@ func TestOwnNoise(t *testing.T) {
 			if e := relative(flat(t, mustRun(t, d, settings(noise[1]), of(0)).X), double(flat(t, want[0].X))); e < 1e-3 {
 				t.Fatalf("another noise makes a difference of %g", e)
 			}
-			onDevice, err := NewDriver(device, smooth, op)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer onDevice.Close()
-			for what, d := range map[string]*Driver{"stages": d, "steps": driver(WithPrograms(ProgramsStep)), "device": onDevice} {
+			for _, form := range forms {
+				d := driver(e, form)
 				job := of(0, 1, 2)
 				job.SigmaY = noise
 				job.Samples = Samples{Number: 2, Batch: 2}
@@ -104,18 +106,18 @@ func TestOwnNoise(t *testing.T) {
 				}
 				for i, r := range first {
 					if e := relative(flat(t, r.X), double(flat(t, want[i].X))); e > 1e-4 || r.Cost != want[i].Cost {
-						t.Errorf("%s: image %d differs by %g, cost %+v, want %+v", what, i, e, r.Cost, want[i].Cost)
+						t.Errorf("%s: image %d differs by %g, cost %+v, want %+v", form, i, e, r.Cost, want[i].Cost)
 					}
 					for k, record := range r.Records {
 						if !close64(record.Loss, want[i].Records[k].Loss, 1e-2) || !close64(record.GradientNorm, want[i].Records[k].GradientNorm, 1e-2) {
-							t.Errorf("%s: record %d of image %d is %+v, want %+v", what, k, i, record, want[i].Records[k])
+							t.Errorf("%s: record %d of image %d is %+v, want %+v", form, k, i, record, want[i].Records[k])
 						}
 					}
 					alone := of(i)
 					alone.Samples, alone.Resume = Samples{Number: 2, Batch: 2}, kept[i]
 					got := mustRun(t, d, settings(noise[i]), alone)
 					if e := relative(flat(t, got.X), double(flat(t, all[i].X))); e > 1e-4 {
-						t.Errorf("%s: image %d goes on alone to a mean that differs by %g", what, i, e)
+						t.Errorf("%s: image %d goes on alone to a mean that differs by %g", form, i, e)
 					}
 				}
 			}

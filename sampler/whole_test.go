@@ -210,7 +210,7 @@ func TestWholeStepsOnDevice(t *testing.T) {
 
 // A step that finds no memory to be compiled is computed stage by stage, unless one program was asked for. The driver
 // remembers it, and a run goes on from its checkpoint as it began.
-func TestStagesForWantOfMemory(t *testing.T) {
+func TestStagesOnDevice(t *testing.T) {
 	e := openPlugin(t)
 	auto, _, job := deviceProblem(t, e)
 	s := DefaultSettings().For(Problem{auto.operator, 0.05})

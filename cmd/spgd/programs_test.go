@@ -22,9 +22,9 @@ func programsOf(t *testing.T, path string) string {
 	return r.Engine.Programs
 }
 
-// TestPrograms: --programs chooses what is one program on an accelerator, by which a result differs by rounding. The record
+// TestProgramsOnDevice: --programs chooses what is one program on an accelerator, by which a result differs by rounding. The record
 // says it, also where it was for want of memory, and --from follows it.
-func TestPrograms(t *testing.T) {
+func TestProgramsOnDevice(t *testing.T) {
 	dir, args := deviceFolder(t, 3)
 	in, out := filepath.Join(dir, "in0.png"), t.TempDir()
 	path := func(name string) string { return filepath.Join(out, name) }
@@ -88,8 +88,8 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// TestProgramsOfStudies: bench and analyze take --programs too, and say so.
-func TestProgramsOfStudies(t *testing.T) {
+// TestStudiesOnDevice: bench and analyze take --programs too, and say so.
+func TestStudiesOnDevice(t *testing.T) {
 	dir, args := deviceFolder(t, 1)
 	keep := slices.Clone(args[slices.Index(args, "--device"):])
 	common := append(slices.Concat(keep[:len(keep)-1], []string{filepath.Join(dir, "in0.png")}), strings.Fields("--task sr:2@0.05 --size 16 --seeds 1 --nfe 6 --method spgd -q")...)
